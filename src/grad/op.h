@@ -1,0 +1,116 @@
+/* grad/op.h owns the one mechanism for gradients: variables, ops and the nodes that record them.
+ *
+ * A variable (rnl_var) is what Lua holds: a tensor, perhaps with a gradient. Applying an op to
+ * variables makes a node, computes its outputs at once, and keeps the node where a gradient may be
+ * wanted (an input requires one) or a plan is being recorded. The nodes reachable from a variable,
+ * in order of their serial numbers, are the tape; plan.h replays it.
+ *
+ * Each op has its shape rule, forward, backward and forward-mode product in one place (struct
+ * rnl_op). Ownership: variables and nodes are counted. A variable owns its creator node; a node
+ * owns its input variables and the slots (value + gradient) of its outputs.
+ */
+#ifndef RNL_GRAD_OP_H
+#define RNL_GRAD_OP_H
+
+#include "tensor/tensor.h"
+
+typedef struct rnl_node rnl_node;
+typedef struct rnl_op rnl_op;
+
+enum { RNL_MAX_IN = 8, RNL_MAX_OUT = 4, RNL_MAX_WORK = 8 };
+
+/* A value and its gradient, shared by a variable and the node that made it. */
+typedef struct rnl_slot {
+  int64_t references;
+  rnl_tensor value;
+  rnl_tensor grad; /* same shape and layout as value; storage NULL until a backward pass made it */
+} rnl_slot;
+
+typedef struct rnl_var {
+  int64_t references;
+  rnl_slot *slot;
+  rnl_node *creator;  /* NULL: a leaf */
+  bool requires_grad; /* a leaf whose gradient is wanted (a parameter) */
+  char *name;         /* "rnn.weight_hh" for messages and files; may be NULL */
+} rnl_var;
+
+struct rnl_node {
+  const rnl_op *op;
+  int64_t references;
+  uint64_t serial; /* nodes are made in order; a smaller one never depends on a larger one */
+  int n_in, n_out;
+  rnl_var *in[RNL_MAX_IN];   /* an optional input that was not given is NULL */
+  rnl_slot *out[RNL_MAX_OUT];
+  bool needs_grad[RNL_MAX_IN]; /* some parameter stands behind this input */
+  bool accumulate[RNL_MAX_IN]; /* backward: add to in[i]'s gradient; false: overwrite it */
+  void *attrs;               /* a copy of the op's attributes, op->attrs_size bytes */
+  rnl_tensor work[RNL_MAX_WORK]; /* the op's own buffers, made in prepare, released with the node */
+  rnl_node *next;            /* links nodes while a tape is taken down */
+};
+
+struct rnl_op {
+  const char *name;      /* as in messages: "mm" */
+  int min_in, max_in, n_out;
+  size_t attrs_size;
+
+  /* Check shapes and dtypes, make node->out[i]->value and work. Called once. Errors name the op and
+   * the shapes: "mm: (8, 3) and (4, 5): 3 columns against 4 rows". */
+  rnl_status (*prepare)(rnl_node *node, rnl_error *err);
+  /* Outputs from inputs. Called at once and again at every replay; allocates nothing. */
+  rnl_status (*forward)(rnl_node *node, rnl_error *err);
+  /* Gradients of the inputs that need one from those of the outputs. An output whose gradient has no
+   * storage gets none (zero). Honours node->accumulate. May be NULL for an op without gradients. */
+  rnl_status (*backward)(rnl_node *node, rnl_error *err);
+  /* Forward mode: out_tangent[i] = sum_k d out[i] / d in[k] · in_tangent[k]; a NULL in_tangent is
+   * zero. NULL where the op has none. */
+  rnl_status (*jvp)(rnl_node *node, const rnl_tensor *const *in_tangent,
+                    const rnl_tensor *out_tangent, rnl_error *err);
+  /* The layout in which input i is taken without repacking, so that data can be laid out once. NULL:
+   * any will do. */
+  rnl_layout (*wants)(const rnl_node *node, int i);
+};
+
+/* ---- variables ------------------------------------------------------------------------------ */
+
+/* A leaf that takes over *value (left empty). NULL where memory is out (then *value is released). */
+rnl_var *rnl_var_new(rnl_tensor *value, bool requires_grad);
+rnl_var *rnl_var_ref(rnl_var *var);
+void rnl_var_release(rnl_var *var); /* NULL is allowed */
+static inline rnl_tensor *rnl_value(const rnl_var *var) { return &var->slot->value; }
+static inline rnl_tensor *rnl_grad(const rnl_var *var) { return &var->slot->grad; }
+rnl_status rnl_var_set_name(rnl_var *var, const char *name, rnl_error *err);
+/* A leaf that shares the value but is cut from the tape. */
+rnl_var *rnl_var_detach(rnl_var *var);
+
+/* ---- applying ops --------------------------------------------------------------------------- */
+
+/* Apply `op` to in[0..n_in-1] (NULL for an optional input left out): out[0..op->n_out-1] are new
+ * references. attrs may be NULL where attrs_size is 0. */
+rnl_status rnl_apply(const rnl_op *op, const void *attrs, int n_in, rnl_var *const *in,
+                     rnl_var **out, rnl_error *err);
+
+/* While recording (nested calls count, per thread) every op is kept, parameters behind it or not. */
+void rnl_record_begin(void);
+void rnl_record_end(void);
+bool rnl_recording(void);
+
+/* While paused (per thread) nothing is kept, as for predictions made by hand. */
+void rnl_no_grad_begin(void);
+void rnl_no_grad_end(void);
+
+/* ---- for writers of ops --------------------------------------------------------------------- */
+
+static inline const rnl_tensor *rnl_in(const rnl_node *node, int i) {
+  return node->in[i] ? &node->in[i]->slot->value : NULL;
+}
+static inline rnl_tensor *rnl_out(const rnl_node *node, int i) { return &node->out[i]->value; }
+/* The gradient arriving at output i, or NULL where there is none. */
+static inline const rnl_tensor *rnl_out_grad(const rnl_node *node, int i) {
+  return node->out[i]->grad.storage ? &node->out[i]->grad : NULL;
+}
+/* Where to write the gradient of input i, or NULL where none is wanted. */
+static inline const rnl_tensor *rnl_in_grad(const rnl_node *node, int i) {
+  return i < node->n_in && node->in[i] && node->needs_grad[i] ? &node->in[i]->slot->grad : NULL;
+}
+
+#endif

@@ -1,0 +1,303 @@
+/* grad/plan.c: collecting a tape, placing its gradient buffers, and replaying it. */
+#include "grad/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "grad/node.h"
+#include "kernel/kernel.h"
+
+struct rnl_plan {
+  rnl_var **roots; /* the variables asked for; they keep the nodes alive */
+  int n_roots;
+  rnl_var *loss;
+  rnl_node **nodes; /* by serial number: an order in which they can run */
+  int n_nodes, nodes_capacity;
+  bool *backward; /* nodes[i] lies between the loss and a parameter */
+  rnl_var **parameters;
+  int n_parameters, parameters_capacity;
+};
+
+/* ---- collecting ----------------------------------------------------------------------------- */
+
+/* Append to an array of pointers that doubles. */
+static bool push(void ***array, int *count, int *capacity, void *item) {
+  if (*count == *capacity) {
+    int grown = *capacity ? 2 * *capacity : 16;
+    void **bigger = rnl_realloc(*array, (size_t)*count, (size_t)grown, sizeof *bigger);
+    if (!bigger) return false;
+    *array = bigger;
+    *capacity = grown;
+  }
+  (*array)[(*count)++] = item;
+  return true;
+}
+
+static int by_serial(const void *a, const void *b) {
+  const rnl_node *x = *(rnl_node *const *)a, *y = *(rnl_node *const *)b;
+  return (x->serial > y->serial) - (x->serial < y->serial);
+}
+
+static int node_position(const rnl_plan *plan, const rnl_node *node) {
+  int low = 0, high = plan->n_nodes - 1;
+  while (low <= high) {
+    int middle = (low + high) / 2;
+    if (plan->nodes[middle] == node) return middle;
+    if (plan->nodes[middle]->serial < node->serial) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}
+
+/* All nodes behind the roots. `next` marks a node as seen (the last points at itself), so that the
+ * walk is linear; the marks are taken off before leaving. */
+static rnl_status collect(rnl_plan *plan, rnl_error *err) {
+  bool ok = true;
+  for (int i = 0; i < plan->n_roots && ok; i++) {
+    rnl_node *node = plan->roots[i]->creator;
+    if (node && !node->next) {
+      ok = push((void ***)&plan->nodes, &plan->n_nodes, &plan->nodes_capacity, node);
+      if (ok) node->next = node;
+    }
+  }
+  for (int i = 0; i < plan->n_nodes && ok; i++) {
+    rnl_node *node = plan->nodes[i];
+    for (int k = 0; k < node->n_in && ok; k++) {
+      rnl_node *behind = node->in[k] ? node->in[k]->creator : NULL;
+      if (!behind || behind->next) continue;
+      ok = push((void ***)&plan->nodes, &plan->n_nodes, &plan->nodes_capacity, behind);
+      if (ok) behind->next = behind;
+    }
+  }
+  for (int i = 0; i < plan->n_nodes; i++) plan->nodes[i]->next = NULL;
+  if (!ok) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory collecting a plan");
+  if (plan->n_nodes) qsort(plan->nodes, (size_t)plan->n_nodes, sizeof *plan->nodes, by_serial);
+  return RNL_OK;
+}
+
+/* ---- gradients ------------------------------------------------------------------------------ */
+
+static rnl_status make_grad(rnl_slot *slot, rnl_error *err) {
+  if (slot->grad.storage && rnl_tensor_same_shape(&slot->grad, &slot->value)) return RNL_OK;
+  rnl_tensor_release(&slot->grad);
+  const rnl_tensor *v = &slot->value;
+  if (v->layout != RNL_LAYOUT_STRIDED)
+    return rnl_tensor_new_sequence(&slot->grad, v->dtype, v->layout, v->size[0], v->size[1], v->size[2],
+                                   err);
+  return rnl_tensor_new(&slot->grad, v->dtype, v->ndim, v->size, err);
+}
+
+/* Find the nodes a backward pass visits, make their inputs' gradient buffers, and settle for each
+ * whether it overwrites (the first to write a buffer) or adds. */
+static rnl_status prepare_backward(rnl_plan *plan, rnl_error *err) {
+  plan->backward = rnl_alloc((size_t)plan->n_nodes + 1, sizeof *plan->backward);
+  if (!plan->backward) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
+  for (int i = 0; i < plan->n_nodes; i++) /* gradients of an earlier plan would count as arriving */
+    for (int k = 0; k < plan->nodes[i]->n_out; k++) rnl_tensor_release(&plan->nodes[i]->out[k]->grad);
+  for (int i = 0; i < plan->n_nodes; i++)
+    for (int k = 0; k < plan->nodes[i]->n_in; k++)
+      if (plan->nodes[i]->in[k]) rnl_tensor_release(rnl_grad(plan->nodes[i]->in[k]));
+
+  RNL_TRY(make_grad(plan->loss->slot, err));
+  if (plan->loss->creator) plan->backward[node_position(plan, plan->loss->creator)] = true;
+  for (int i = plan->n_nodes - 1; i >= 0; i--) {
+    rnl_node *node = plan->nodes[i];
+    if (!plan->backward[i]) continue;
+    bool wanted = false;
+    for (int k = 0; k < node->n_in; k++) {
+      if (!node->in[k] || !node->needs_grad[k]) continue;
+      wanted = true;
+      node->accumulate[k] = rnl_grad(node->in[k])->storage != NULL;
+      RNL_TRY(make_grad(node->in[k]->slot, err));
+      rnl_node *behind = node->in[k]->creator;
+      if (behind) plan->backward[node_position(plan, behind)] = true;
+    }
+    if (wanted && !node->op->backward)
+      return rnl_fail(err, RNL_ERR_ARG, "%s has no gradient", node->op->name);
+    plan->backward[i] = wanted;
+  }
+  for (int i = 0; i < plan->n_nodes; i++)
+    for (int k = 0; plan->backward[i] && k < plan->nodes[i]->n_in; k++) {
+      rnl_var *var = plan->nodes[i]->in[k];
+      if (!var || !var->requires_grad) continue;
+      bool known = false;
+      for (int p = 0; p < plan->n_parameters && !known; p++)
+        known = plan->parameters[p]->slot == var->slot;
+      if (!known && !push((void ***)&plan->parameters, &plan->n_parameters, &plan->parameters_capacity,
+                          var))
+        return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
+    }
+  return RNL_OK;
+}
+
+/* ---- the plan ------------------------------------------------------------------------------- */
+
+rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, rnl_var *loss,
+                        rnl_error *err) {
+  *out = NULL;
+  if (loss && rnl_tensor_numel(rnl_value(loss)) != 1) {
+    char shape[RNL_SHAPE_TEXT];
+    return rnl_fail(err, RNL_ERR_SHAPE, "a gradient needs a loss of one element, not %s",
+                    rnl_tensor_shape_text(shape, rnl_value(loss)));
+  }
+  rnl_plan *plan = rnl_alloc(1, sizeof *plan);
+  rnl_var **roots = plan ? rnl_alloc((size_t)n_outputs + 1, sizeof *roots) : NULL;
+  if (!roots) {
+    rnl_free(plan);
+    return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
+  }
+  plan->roots = roots;
+  for (int i = 0; i < n_outputs; i++) roots[plan->n_roots++] = rnl_var_ref(outputs[i]);
+  if (loss) roots[plan->n_roots++] = rnl_var_ref(loss);
+  plan->loss = loss;
+  rnl_status status = collect(plan, err);
+  if (status == RNL_OK && loss) status = prepare_backward(plan, err);
+  if (status != RNL_OK) {
+    rnl_plan_free(plan);
+    return status;
+  }
+  *out = plan;
+  return RNL_OK;
+}
+
+void rnl_plan_free(rnl_plan *plan) {
+  if (!plan) return;
+  for (int i = 0; i < plan->n_roots; i++) rnl_var_release(plan->roots[i]);
+  rnl_free(plan->roots);
+  rnl_free(plan->nodes);
+  rnl_free(plan->backward);
+  rnl_free(plan->parameters);
+  rnl_free(plan);
+}
+
+rnl_status rnl_plan_forward(rnl_plan *plan, rnl_error *err) {
+  for (int i = 0; i < plan->n_nodes; i++)
+    RNL_TRY(plan->nodes[i]->op->forward(plan->nodes[i], err));
+  return RNL_OK;
+}
+
+rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) {
+  if (!plan->backward) return rnl_fail(err, RNL_ERR_ARG, "this plan has no loss");
+  rnl_tensor_fill(rnl_grad(plan->loss), 1.0);
+  for (int i = plan->n_nodes - 1; i >= 0; i--)
+    if (plan->backward[i]) RNL_TRY(plan->nodes[i]->op->backward(plan->nodes[i], err));
+  return RNL_OK;
+}
+
+int rnl_plan_parameter_count(const rnl_plan *plan) { return plan->n_parameters; }
+rnl_var *rnl_plan_parameter(const rnl_plan *plan, int i) { return plan->parameters[i]; }
+int rnl_plan_node_count(const rnl_plan *plan) { return plan->n_nodes; }
+
+rnl_layout rnl_plan_wanted_layout(const rnl_plan *plan, const rnl_var *leaf) {
+  rnl_layout wanted = RNL_LAYOUT_STRIDED;
+  for (int i = 0; i < plan->n_nodes; i++) {
+    const rnl_node *node = plan->nodes[i];
+    for (int k = 0; k < node->n_in; k++) {
+      if (!node->in[k] || node->in[k]->slot != leaf->slot) continue;
+      rnl_layout layout = node->op->wants ? node->op->wants(node, k) : RNL_LAYOUT_STRIDED;
+      if (layout == RNL_LAYOUT_STRIDED || (wanted != RNL_LAYOUT_STRIDED && wanted != layout))
+        return RNL_LAYOUT_STRIDED;
+      wanted = layout;
+    }
+  }
+  return wanted;
+}
+
+/* A storage shared by several views is counted once: by the first of the plan's tensors that has it. */
+static size_t storage_bytes(const rnl_tensor *t, const void **seen, size_t *n_seen) {
+  if (!t->storage) return 0;
+  for (size_t i = 0; i < *n_seen; i++)
+    if (seen[i] == t->storage) return 0;
+  seen[(*n_seen)++] = t->storage;
+  return t->storage->bytes;
+}
+
+size_t rnl_plan_bytes(const rnl_plan *plan) {
+  size_t most = (size_t)plan->n_nodes * (2 * (RNL_MAX_IN + RNL_MAX_OUT) + RNL_MAX_WORK) + 1;
+  const void **seen = rnl_alloc(most, sizeof *seen);
+  if (!seen) return 0;
+  size_t n_seen = 0, bytes = 0;
+  for (int i = 0; i < plan->n_nodes; i++) {
+    const rnl_node *node = plan->nodes[i];
+    for (int k = 0; k < node->n_in; k++) {
+      if (!node->in[k]) continue;
+      bytes += storage_bytes(rnl_value(node->in[k]), seen, &n_seen);
+      bytes += storage_bytes(rnl_grad(node->in[k]), seen, &n_seen);
+    }
+    for (int k = 0; k < node->n_out; k++) {
+      bytes += storage_bytes(&node->out[k]->value, seen, &n_seen);
+      bytes += storage_bytes(&node->out[k]->grad, seen, &n_seen);
+    }
+    for (int k = 0; k < RNL_MAX_WORK; k++) bytes += storage_bytes(&node->work[k], seen, &n_seen);
+  }
+  rnl_free(seen);
+  return bytes;
+}
+
+rnl_status rnl_backward(rnl_var *loss, rnl_error *err) {
+  if (!rnl_var_tracked(loss))
+    return rnl_fail(err, RNL_ERR_ARG, "backward: nothing in this tensor requires a gradient");
+  rnl_plan *plan;
+  RNL_TRY(rnl_plan_new(&plan, &loss, 1, loss, err));
+  uint64_t fpu = rnl_fpu_enter();
+  rnl_status status = rnl_plan_backward(plan, err);
+  rnl_fpu_leave(fpu);
+  rnl_plan_free(plan);
+  return status;
+}
+
+/* ---- forward mode --------------------------------------------------------------------------- */
+
+/* The tangent of slot `slot`, if one was made. */
+static const rnl_tensor *tangent_of(const rnl_slot *slot, int n, rnl_slot *const *slots,
+                                    const rnl_tensor *tangents) {
+  for (int i = n - 1; i >= 0; i--)
+    if (slots[i] == slot) return &tangents[i];
+  return NULL;
+}
+
+rnl_status rnl_plan_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents,
+                        double *loss_tangent, rnl_error *err) {
+  size_t most = (size_t)n + (size_t)plan->n_nodes * RNL_MAX_OUT;
+  rnl_slot **slots = rnl_alloc(most + 1, sizeof *slots);
+  rnl_tensor *tangent = rnl_alloc(most + 1, sizeof *tangent);
+  rnl_status status = slots && tangent ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "out of memory in jvp");
+  int count = 0;
+  for (; status == RNL_OK && count < n; count++) {
+    slots[count] = leaves[count]->slot;
+    tangent[count] = rnl_tensor_ref(&tangents[count]);
+  }
+  for (int i = 0; status == RNL_OK && i < plan->n_nodes; i++) {
+    rnl_node *node = plan->nodes[i];
+    const rnl_tensor *in[RNL_MAX_IN] = {NULL};
+    bool moves = false;
+    for (int k = 0; k < node->n_in; k++) {
+      in[k] = node->in[k] ? tangent_of(node->in[k]->slot, count, slots, tangent) : NULL;
+      moves = moves || in[k];
+    }
+    if (!moves) continue;
+    if (!node->op->jvp) {
+      status = rnl_fail(err, RNL_ERR_ARG, "%s has no forward-mode product", node->op->name);
+      break;
+    }
+    for (int k = 0; status == RNL_OK && k < node->n_out; k++) {
+      /* Ops may leave an output out (no read-out): then there is no tangent either. */
+      if (!node->out[k]->value.storage) continue;
+      rnl_slot like = {.value = node->out[k]->value};
+      status = make_grad(&like, err);
+      slots[count + k] = node->out[k];
+      tangent[count + k] = like.grad;
+    }
+    if (status == RNL_OK) status = node->op->jvp(node, in, tangent + count, err);
+    count += node->n_out;
+  }
+  if (status == RNL_OK) {
+    const rnl_tensor *t = tangent_of(plan->loss->slot, count, slots, tangent);
+    *loss_tangent = t ? rnl_tensor_at(t, 0) : 0.0;
+  }
+  for (size_t i = 0; tangent && i < most; i++) rnl_tensor_release(&tangent[i]);
+  rnl_free(tangent);
+  rnl_free(slots);
+  return status;
+}

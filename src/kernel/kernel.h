@@ -1,0 +1,147 @@
+/* kernel/kernel.h owns the table of loops over raw pointers, one table an ISA and a dtype.
+ *
+ * The kernels are compiled several times with different compiler flags (variant.c) and picked once
+ * at start from cpuid, or by RNNLAB_ISA=generic|avx2|avx512. They allocate nothing, check nothing
+ * and know no tensors. All vector arithmetic is written for RNL_KERNEL_LANES lanes, whatever the
+ * register width, with explicit fused multiply-adds, so AVX2 and AVX-512 give the same bits.
+ * `void *` is float * in the float32 table and double * in the float64 table.
+ */
+#ifndef RNL_KERNEL_KERNEL_H
+#define RNL_KERNEL_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum { RNL_KERNEL_LANES = 16 }; /* the virtual vector: 16 floats or 16 doubles */
+
+typedef enum rnl_activation {
+  RNL_ACT_LINEAR = 0,
+  RNL_ACT_TANH,
+  RNL_ACT_SIGMOID,
+  RNL_ACT_RELU,
+  RNL_ACT_COUNT
+} rnl_activation;
+
+typedef enum rnl_unary {
+  RNL_UNARY_COPY = 0,
+  RNL_UNARY_NEG,
+  RNL_UNARY_ABS,
+  RNL_UNARY_SQUARE,
+  RNL_UNARY_SQRT,
+  RNL_UNARY_EXP,
+  RNL_UNARY_LOG,
+  RNL_UNARY_TANH,
+  RNL_UNARY_SIGMOID,
+  RNL_UNARY_RELU,
+  RNL_UNARY_SIN,
+  RNL_UNARY_COS,
+  RNL_UNARY_SIGN,
+  RNL_UNARY_COUNT
+} rnl_unary;
+
+typedef enum rnl_binary {
+  RNL_BINARY_ADD = 0,
+  RNL_BINARY_SUB,
+  RNL_BINARY_MUL,
+  RNL_BINARY_DIV,
+  RNL_BINARY_MIN,
+  RNL_BINARY_MAX,
+  RNL_BINARY_POW,
+  RNL_BINARY_COUNT
+} rnl_binary;
+
+/* The arguments of a recurrent layer with read-out over one sequence, batch in lanes; see
+ * rnn/recurrent.h for the equations. Rows are `lanes` apart; lanes is a multiple of
+ * RNL_KERNEL_LANES. Weights are row-major, unpadded. */
+typedef struct rnl_lane_layer {
+  int64_t lanes, time, input_size, hidden_size, output_size; /* output_size 0: no read-out */
+  bool jordan;                  /* feed back y(t-1) instead of h(t-1) */
+  rnl_activation phi, sigma;    /* hidden and output activation */
+  const void *weight_ih;        /* [input][hidden] */
+  const void *weight_fb;        /* weight_hh [hidden][hidden], or weight_oh [output][hidden] */
+  const void *bias;             /* [hidden] */
+  const void *weight_ho;        /* [hidden][output] */
+  const void *bias_o;           /* [output] */
+  const void *x;                /* [time][input][lanes] */
+  const void *state0;           /* [hidden or output][lanes] */
+  void *h;                      /* [time][hidden][lanes] */
+  void *y;                      /* [time][output][lanes] */
+} rnl_lane_layer;
+
+/* What the backward pass adds. NULL where a gradient is absent or not wanted. */
+typedef struct rnl_lane_layer_grad {
+  const void *dh, *dy;          /* gradients that arrive at h and y; either may be NULL */
+  void *da;                     /* work: [time][hidden][lanes], gradient at the net input of phi */
+  void *dr;                     /* work: [time][output][lanes], gradient at the net input of sigma */
+  void *dx;                     /* [time][input][lanes] or NULL */
+  void *dstate0;                /* [hidden or output][lanes] or NULL */
+  void *dweight_ih, *dweight_fb, *dbias, *dweight_ho, *dbias_o; /* or NULL */
+  bool add_x, add_weight_ih, add_weight_fb, add_bias, add_weight_ho, add_bias_o; /* += or = */
+} rnl_lane_layer_grad;
+
+/* One step of an optimiser on n contiguous elements; the formulas stand in optim/. */
+typedef struct rnl_adam_step {
+  double beta1, beta2, step_size, root_scale, eps; /* p -= step_size * m / (root_scale*sqrt(v) + eps) */
+} rnl_adam_step;
+
+typedef struct rnl_kernels {
+  const char *isa; /* "generic", "avx2", "avx512" */
+  bool f64;
+
+  /* elementwise, contiguous; y may equal x, a or b. step_a, step_b are 0 (one broadcast element) or 1. */
+  void (*unary)(rnl_unary kind, int64_t n, const void *x, void *y);
+  void (*binary)(rnl_binary kind, int64_t n, const void *a, int step_a, const void *b, int step_b,
+                 void *y);
+  /* dx (+)= g * f'(x), where y = f(x) was kept */
+  void (*unary_backward)(rnl_unary kind, int64_t n, const void *x, const void *y, const void *g,
+                         void *dx, bool add);
+  /* y += alpha * x */
+  void (*axpy)(int64_t n, double alpha, const void *x, void *y);
+  /* Sum in the fixed order: RNL_KERNEL_LANES running sums, then a tree. In double for f64, and for f32
+   * each block of 4096 is summed in float and the blocks in double. */
+  double (*sum)(int64_t n, const void *x);
+  double (*sum_squares)(int64_t n, const void *x);
+
+  /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes] */
+  double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y,
+                               const void *target);
+  /* dy (+)= scale * (y - target) in the first `batch` lanes, 0 in the padding */
+  void (*lane_squared_error_backward)(int64_t rows, int64_t lanes, int64_t batch, double scale,
+                                      const void *y, const void *target, void *dy, bool add);
+
+  void (*lane_layer_forward)(const rnl_lane_layer *layer);
+  void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
+  /* out[t][n][lane] = act(bias[n] + sum_m in[t][m][lane] * weight[m][n]) for `time` steps */
+  void (*lane_affine)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *in,
+                      const void *weight, const void *bias, void *out);
+  /* din[t][m][lane] (+)= sum_n dout[t][n][lane] * weight[m][n] */
+  void (*lane_affine_backward)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *dout,
+                               const void *weight, void *din, bool add);
+  /* dweight[m][n] (+)= sum_t,lane a[t][m][lane] * b[t][n][lane], in a fixed order */
+  void (*lane_outer)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *a, const void *b,
+                     void *dweight, bool add);
+  /* dbias[n] (+)= sum_t,lane b[t][n][lane] */
+  void (*lane_reduce)(int64_t lanes, int64_t time, int64_t n, const void *b, void *dbias, bool add);
+
+  /* As rnl_gemm (gemm.h), by a loop of our own; callers want rnl_gemm. */
+  void (*gemm)(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+               const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+
+  void (*adam)(int64_t n, const rnl_adam_step *step, const void *grad, void *param, void *m, void *v);
+} rnl_kernels;
+
+/* The table in use. Never fails: the generic table is always there. Chosen once, thread-safe. */
+const rnl_kernels *rnl_kernels_of(bool f64);
+
+/* Name of the ISA in use; and whether RNNLAB_ISA asked for one that this CPU or build has not
+ * (then the best one is used and *refused is the name asked for, else NULL). */
+const char *rnl_kernel_isa(const char **refused);
+
+/* Set flush-to-zero for this thread (denormals slow sgemm 160-fold) and give back what was set;
+ * every entry into the engine is bracketed by the two, so that a host's own setting survives. */
+uint64_t rnl_fpu_enter(void);
+void rnl_fpu_leave(uint64_t saved);
+
+#endif

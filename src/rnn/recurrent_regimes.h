@@ -1,0 +1,40 @@
+/* rnn/recurrent_regimes.h: what recurrent.c asks of the three arrangements of the recurrent layer.
+ * Private to the room. */
+#ifndef RNL_RNN_RECURRENT_REGIMES_H
+#define RNL_RNN_RECURRENT_REGIMES_H
+
+#include "rnn/recurrent.h"
+
+/* The sizes of a layer, read from its node. */
+typedef struct rnl_recurrent_sizes {
+  int64_t batch, time, input, hidden, output; /* output 0: no read-out */
+  int64_t feedback;                           /* hidden or output */
+  bool jordan, f64;
+} rnl_recurrent_sizes;
+rnl_recurrent_sizes rnl_recurrent_sizes_of(const rnl_node *node);
+
+typedef struct rnl_recurrent_arrangement {
+  rnl_layout layout; /* of x, h and y */
+  /* work buffers beyond the outputs, which exist already */
+  rnl_status (*prepare)(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err);
+  rnl_status (*forward)(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err);
+  rnl_status (*backward)(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err);
+} rnl_recurrent_arrangement;
+
+extern const rnl_recurrent_arrangement rnl_recurrent_small, rnl_recurrent_large, rnl_recurrent_reference;
+
+rnl_status rnl_recurrent_jvp(rnl_node *node, const rnl_tensor *const *in_tangent,
+                             const rnl_tensor *out_tangent, rnl_error *err);
+
+/* state0 as (batch, n), a view; out->storage NULL where the node has none. */
+rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_tensor *out,
+                                rnl_error *err);
+/* Write (or add, as the node says) a gradient of state0, (batch, n): summed over the batch where state0 is (n). */
+rnl_status rnl_recurrent_put_dstate0(rnl_node *node, const rnl_recurrent_sizes *n,
+                                     const rnl_tensor *gradient, rnl_error *err);
+
+/* Data of an input's gradient buffer, NULL where none is wanted. Parameters are contiguous. */
+void *rnl_grad_data(const rnl_node *node, int input);
+const void *rnl_in_data(const rnl_node *node, int input);
+
+#endif

@@ -1,0 +1,120 @@
+/* rnn/recurrent_small.c: the small regime: batch in SIMD lanes, one kernel call a pass. Data that does
+ * not lie in lanes (RNL_LAYOUT_LANES) is packed into work buffers on the way in and out. */
+#include <string.h>
+
+#include "grad/elementwise.h"
+#include "rnn/recurrent_regimes.h"
+
+enum { /* node->work */
+  WORK_X = 0,   /* x in lanes, where it is not */
+  WORK_STATE0,  /* [feedback][lanes] */
+  WORK_DA,      /* [time][hidden][lanes] */
+  WORK_DR,      /* [time][output][lanes] */
+  WORK_DX,      /* the gradient of x in lanes, where x is not */
+  WORK_DSTATE0 /* [feedback][lanes] */
+};
+
+static bool in_lanes(const rnl_tensor *t) { return t->layout == RNL_LAYOUT_LANES; }
+
+static rnl_status lanes_like(rnl_tensor *out, const rnl_recurrent_sizes *n, int64_t time, int64_t feature,
+                             rnl_error *err) {
+  return rnl_tensor_new_sequence(out, n->f64 ? RNL_F64 : RNL_F32, RNL_LAYOUT_LANES, n->batch, time,
+                                 feature, err);
+}
+
+static rnl_status prepare(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err) {
+  rnl_tensor *work = node->work;
+  const bool x_in_lanes = in_lanes(rnl_in(node, RNL_RECURRENT_X));
+  if (!x_in_lanes) RNL_TRY(lanes_like(&work[WORK_X], n, n->time, n->input, err));
+  RNL_TRY(lanes_like(&work[WORK_STATE0], n, 1, n->feedback, err));
+  if (!gradients) return RNL_OK;
+  RNL_TRY(lanes_like(&work[WORK_DA], n, n->time, n->hidden, err));
+  if (n->output) RNL_TRY(lanes_like(&work[WORK_DR], n, n->time, n->output, err));
+  if (!x_in_lanes && node->needs_grad[RNL_RECURRENT_X])
+    RNL_TRY(lanes_like(&work[WORK_DX], n, n->time, n->input, err));
+  if (node->n_in > RNL_RECURRENT_STATE0 && node->needs_grad[RNL_RECURRENT_STATE0])
+    RNL_TRY(lanes_like(&work[WORK_DSTATE0], n, 1, n->feedback, err));
+  return RNL_OK;
+}
+
+/* The arguments the kernel's forward and backward share. */
+static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *n) {
+  const rnl_recurrent_attrs *attrs = node->attrs;
+  const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *h = rnl_out(node, RNL_RECURRENT_H);
+  const bool has_output = n->output > 0;
+  return (rnl_lane_layer){
+      .lanes = rnl_tensor_lane_stride(h), .time = n->time, .input_size = n->input,
+      .hidden_size = n->hidden, .output_size = n->output, .jordan = n->jordan,
+      .phi = attrs->phi, .sigma = attrs->sigma,
+      .weight_ih = rnl_in_data(node, RNL_RECURRENT_WEIGHT_IH),
+      .weight_fb = rnl_in_data(node, RNL_RECURRENT_WEIGHT_FB),
+      .bias = rnl_in_data(node, RNL_RECURRENT_BIAS),
+      .weight_ho = has_output ? rnl_in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL,
+      .bias_o = has_output ? rnl_in_data(node, RNL_RECURRENT_BIAS_O) : NULL,
+      .x = rnl_tensor_data(in_lanes(x) ? x : &node->work[WORK_X]),
+      .state0 = rnl_tensor_data(&node->work[WORK_STATE0]),
+      .h = rnl_tensor_data(h),
+      .y = has_output ? rnl_tensor_data(rnl_out(node, RNL_RECURRENT_Y)) : NULL};
+}
+
+static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X);
+  if (!in_lanes(x)) RNL_TRY(rnl_tensor_copy(&node->work[WORK_X], x, err));
+  rnl_tensor state0, row;
+  RNL_TRY(rnl_recurrent_state0(node, n, &state0, err));
+  if (state0.storage) {
+    rnl_status status = rnl_tensor_select(&row, &node->work[WORK_STATE0], 1, 0, err);
+    if (status == RNL_OK) status = rnl_tensor_copy(&row, &state0, err);
+    rnl_tensor_release(&row);
+    rnl_tensor_release(&state0);
+    RNL_TRY(status);
+  }
+  const rnl_lane_layer layer = layer_of(node, n);
+  rnl_kernels_of(n->f64)->lane_layer_forward(&layer);
+  return RNL_OK;
+}
+
+/* An arriving gradient in lanes: as it is, or NULL. Gradient buffers have the layout of their values. */
+static const void *arriving(const rnl_node *node, int output) {
+  const rnl_tensor *grad = rnl_out_grad(node, output);
+  return grad ? rnl_tensor_data(grad) : NULL;
+}
+
+static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  rnl_tensor *work = node->work;
+  const rnl_lane_layer layer = layer_of(node, n);
+  const rnl_tensor *dx = rnl_in_grad(node, RNL_RECURRENT_X);
+  const bool dx_direct = dx && in_lanes(dx);
+  rnl_lane_layer_grad grad = {
+      .dh = arriving(node, RNL_RECURRENT_H),
+      .dy = n->output ? arriving(node, RNL_RECURRENT_Y) : NULL,
+      .da = rnl_tensor_data(&work[WORK_DA]),
+      .dr = n->output ? rnl_tensor_data(&work[WORK_DR]) : NULL,
+      .dx = !dx ? NULL : rnl_tensor_data(dx_direct ? dx : &work[WORK_DX]),
+      .dstate0 = work[WORK_DSTATE0].storage ? rnl_tensor_data(&work[WORK_DSTATE0]) : NULL,
+      .dweight_ih = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_IH),
+      .dweight_fb = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_FB),
+      .dbias = rnl_grad_data(node, RNL_RECURRENT_BIAS),
+      .dweight_ho = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_HO),
+      .dbias_o = rnl_grad_data(node, RNL_RECURRENT_BIAS_O),
+      .add_x = dx_direct && node->accumulate[RNL_RECURRENT_X],
+      .add_weight_ih = node->accumulate[RNL_RECURRENT_WEIGHT_IH],
+      .add_weight_fb = node->accumulate[RNL_RECURRENT_WEIGHT_FB],
+      .add_bias = node->accumulate[RNL_RECURRENT_BIAS],
+      .add_weight_ho = node->accumulate[RNL_RECURRENT_WEIGHT_HO],
+      .add_bias_o = node->accumulate[RNL_RECURRENT_BIAS_O]};
+  rnl_kernels_of(n->f64)->lane_layer_backward(&layer, &grad);
+
+  if (dx && !dx_direct) rnl_add_into(dx, &work[WORK_DX], node->accumulate[RNL_RECURRENT_X]);
+  if (grad.dstate0) {
+    rnl_tensor row;
+    RNL_TRY(rnl_tensor_select(&row, &work[WORK_DSTATE0], 1, 0, err));
+    rnl_status status = rnl_recurrent_put_dstate0(node, n, &row, err);
+    rnl_tensor_release(&row);
+    RNL_TRY(status);
+  }
+  return RNL_OK;
+}
+
+const rnl_recurrent_arrangement rnl_recurrent_small = {
+    .layout = RNL_LAYOUT_LANES, .prepare = prepare, .forward = forward, .backward = backward};
