@@ -1,5 +1,5 @@
-# rnl_room(name LINKS rooms... LIBS libraries...): the static library rnl_<name> of every .c file in
-# the current folder. Headers are included as "room/file.h" from src/.
+# How a room of src/ and a test program are built: rnl_options (flags for all of our C), rnl_room and
+# rnl_unit_test.
 add_library(rnl_options INTERFACE)
 target_compile_options(rnl_options INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla
@@ -23,16 +23,11 @@ if(RNNLAB_COVERAGE)
   target_link_options(rnl_options INTERFACE --coverage)
 endif()
 
-# A room without a .c file yet is still a target, so that the tree configures.
-set(RNL_EMPTY_C ${PROJECT_BINARY_DIR}/generated/empty.c)
-file(CONFIGURE OUTPUT ${RNL_EMPTY_C} CONTENT "typedef int rnl_empty_room;\n")
-
+# rnl_room(name LINKS rooms... LIBS libraries...): the static library rnl_<name> of every .c file in
+# the current folder. Headers are included as "room/file.h" from src/.
 function(rnl_room name)
   cmake_parse_arguments(ROOM "" "" "LINKS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
-  if(NOT sources)
-    set(sources ${RNL_EMPTY_C})
-  endif()
   add_library(rnl_${name} STATIC ${sources})
   target_link_libraries(rnl_${name} PUBLIC rnl_options)
   foreach(room IN LISTS ROOM_LINKS)

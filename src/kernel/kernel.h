@@ -2,8 +2,8 @@
  *
  * The kernels are compiled several times with different compiler flags (variant.c) and picked once
  * at start from cpuid, or by RNNLAB_ISA=generic|avx2|avx512. They allocate nothing, check nothing
- * and know no tensors. All vector arithmetic is written for RNL_KERNEL_LANES lanes, whatever the
- * register width, with explicit fused multiply-adds, so AVX2 and AVX-512 give the same bits.
+ * and know no tensors. Sums run in RNL_KERNEL_LANES lanes, whatever the register width, with explicit
+ * fused multiply-adds, so AVX2 and AVX-512 give the same bits.
  * `void *` is float * in the float32 table and double * in the float64 table.
  */
 #ifndef RNL_KERNEL_KERNEL_H
@@ -53,10 +53,11 @@ typedef enum rnl_binary {
 } rnl_binary;
 
 /* The arguments of a recurrent layer with read-out over one sequence, batch in lanes; see
- * rnn/recurrent.h for the equations. Rows are `lanes` apart; lanes is a multiple of
- * RNL_KERNEL_LANES. Weights are row-major, unpadded. */
+ * rnn/recurrent.h for the equations. Rows are `lanes` apart. Weights are row-major, unpadded. Padding
+ * lanes of x and of arriving gradients are zero. */
 typedef struct rnl_lane_layer {
-  int64_t lanes, time, input_size, hidden_size, output_size; /* output_size 0: no read-out */
+  int64_t batch, lanes; /* sequences, and lanes a row: batch rounded up to RNL_KERNEL_LANES */
+  int64_t time, input_size, hidden_size, output_size; /* output_size 0: no read-out */
   bool jordan;                  /* feed back y(t-1) instead of h(t-1) */
   rnl_activation phi, sigma;    /* hidden and output activation */
   const void *weight_ih;        /* [input][hidden] */
@@ -114,16 +115,17 @@ typedef struct rnl_kernels {
   void (*lane_layer_forward)(const rnl_lane_layer *layer);
   void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
   /* out[t][n][lane] = act(bias[n] + sum_m in[t][m][lane] * weight[m][n]) for `time` steps */
-  void (*lane_affine)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *in,
+  void (*lane_affine)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *in,
                       const void *weight, const void *bias, void *out);
   /* din[t][m][lane] (+)= sum_n dout[t][n][lane] * weight[m][n] */
-  void (*lane_affine_backward)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *dout,
-                               const void *weight, void *din, bool add);
+  void (*lane_affine_backward)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n,
+                               const void *dout, const void *weight, void *din, bool add);
   /* dweight[m][n] (+)= sum_t,lane a[t][m][lane] * b[t][n][lane], in a fixed order */
-  void (*lane_outer)(int64_t lanes, int64_t time, int64_t m, int64_t n, const void *a, const void *b,
-                     void *dweight, bool add);
+  void (*lane_outer)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *a,
+                     const void *b, void *dweight, bool add);
   /* dbias[n] (+)= sum_t,lane b[t][n][lane] */
-  void (*lane_reduce)(int64_t lanes, int64_t time, int64_t n, const void *b, void *dbias, bool add);
+  void (*lane_reduce)(int64_t batch, int64_t lanes, int64_t time, int64_t n, const void *b, void *dbias,
+                      bool add);
 
   /* As rnl_gemm (gemm.h), by a loop of our own; callers want rnl_gemm. */
   void (*gemm)(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,

@@ -12,9 +12,9 @@
 #ifdef RNL_REAL_IS_DOUBLE
 
 inline_always vec vec_map(vec x, double (*f)(double)) {
-  real lane[LANES];
+  real lane[VEC_LANES];
   memcpy(lane, &x, sizeof lane);
-  for (int i = 0; i < LANES; i++) lane[i] = f(lane[i]);
+  for (int i = 0; i < VEC_LANES; i++) lane[i] = f(lane[i]);
   memcpy(&x, lane, sizeof lane);
   return x;
 }
@@ -33,7 +33,7 @@ inline_always vec vec_sigmoid(vec x) { return vec_map(x, sigmoid_double); }
 inline_always vec vec_tanh(vec x) {
   const vec limit = vec_set1(9.01f);
   x = vec_min(limit, vec_max(vec_set1(-9.01f), x));
-  vec z = vec_mul(x, x);
+  vec z = x * x;
   vec p = vec_fma(z, vec_set1(0x1.c9a226p-27f), vec_set1(0x1.5954e4p-16f));
   vec q = vec_fma(z, vec_set1(0x1.a0b76ap-21f), vec_set1(0x1.584192p-12f));
   p = vec_fma(z, p, vec_set1(0x1.c9f826p-9f));
@@ -42,7 +42,7 @@ inline_always vec vec_tanh(vec x) {
   q = vec_fma(z, q, vec_set1(0x1.de5766p-2f));
   p = vec_fma(z, p, vec_set1(1.0f));
   q = vec_fma(z, q, vec_set1(1.0f));
-  return vec_div(vec_mul(x, p), q);
+  return x * p / q;
 }
 
 /* e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r + r^2 q(r), q of degree 4
@@ -52,29 +52,22 @@ inline_always vec vec_exp(vec x) {
   x = vec_min(vec_set1(89.0f), vec_max(vec_set1(-104.0f), x));
   const vec magic = vec_set1(0x1.8p23f); /* adding it rounds to a whole number, kept in the low bits */
   vec shifted = vec_fma(x, vec_set1(0x1.715476p+0f), magic);
-  vec n = vec_sub(shifted, magic);
+  vec n = shifted - magic;
   vec r = vec_fma(n, vec_set1(-0x1.62e400p-1f), x); /* ln 2, high part: exact times n */
   r = vec_fma(n, vec_set1(-0x1.7f7d1cp-20f), r);    /* ln 2, low part */
   vec q = vec_fma(r, vec_set1(0.0013814222f), vec_set1(0.008368899f));
   q = vec_fma(r, q, vec_set1(0.041668404f));
   q = vec_fma(r, q, vec_set1(0.1666652f));
   q = vec_fma(r, q, vec_set1(0.49999994f));
-  vec y = vec_add(vec_fma(vec_mul(r, r), q, r), vec_set1(1.0f));
-  each_part {
-    native_bits whole = (native_bits)shifted.part[p_] - (native_bits)magic.part[p_];
-    native_bits half = whole >> 1;
-    y.part[p_] *= (native)((half + 127) << 23);
-    y.part[p_] *= (native)((whole - half + 127) << 23);
-  }
+  vec y = vec_fma(r * r, q, r) + 1.0f;
+  vec_bits whole = (vec_bits)shifted - (vec_bits)magic, half = whole >> 1;
+  y *= (vec)((half + 127) << 23);
+  y *= (vec)((whole - half + 127) << 23);
   return y;
 }
 
 /* 1 / (1 + e^-x): no cancellation on either side */
-inline_always vec vec_sigmoid(vec x) {
-  const vec one = vec_set1(1.0f);
-  vec minus_x = vec_sub(vec_zero(), x);
-  return vec_div(one, vec_add(one, vec_exp(minus_x)));
-}
+inline_always vec vec_sigmoid(vec x) { return 1.0f / (1.0f + vec_exp(-x)); }
 
 #endif
 
@@ -90,8 +83,8 @@ inline_always vec vec_activate(rnl_activation act, vec x) {
 /* g * f'(x) from y = f(x): tanh' = 1 - y^2, sigmoid' = y (1 - y), relu' = [y > 0] */
 inline_always vec vec_activate_backward(rnl_activation act, vec y, vec g) {
   switch (act) {
-    case RNL_ACT_TANH: return vec_mul(g, vec_fma(vec_sub(vec_zero(), y), y, vec_set1(1)));
-    case RNL_ACT_SIGMOID: return vec_mul(g, vec_mul(y, vec_sub(vec_set1(1), y)));
+    case RNL_ACT_TANH: return g * vec_fma(-y, y, vec_set1(1));
+    case RNL_ACT_SIGMOID: return g * (y * (1 - y));
     case RNL_ACT_RELU: return vec_where_positive(y, g);
     default: return g;
   }

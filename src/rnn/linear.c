@@ -57,7 +57,7 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
   const bool f64 = x->dtype == RNL_F64;
   const rnl_kernels *k = rnl_kernels_of(f64);
   if (in_lanes(x)) {
-    k->lane_affine(rnl_tensor_lane_stride(x), x->size[1], m, n, rnl_tensor_data(x), rnl_tensor_data(weight),
+    k->lane_affine(x->size[0], rnl_tensor_lane_stride(x), x->size[1], m, n, rnl_tensor_data(x), rnl_tensor_data(weight),
                    bias ? rnl_tensor_data(bias) : NULL, rnl_tensor_data(y));
     return RNL_OK;
   }
@@ -83,13 +83,13 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   const bool *add = node->accumulate, f64 = x->dtype == RNL_F64;
   const rnl_kernels *k = rnl_kernels_of(f64);
   if (in_lanes(x)) {
-    const int64_t lanes = rnl_tensor_lane_stride(x), time = x->size[1];
+    const int64_t batch = x->size[0], lanes = rnl_tensor_lane_stride(x), time = x->size[1];
     if (dweight)
-      k->lane_outer(lanes, time, m, n, rnl_tensor_data(x), rnl_tensor_data(dy), rnl_tensor_data(dweight),
+      k->lane_outer(batch, lanes, time, m, n, rnl_tensor_data(x), rnl_tensor_data(dy), rnl_tensor_data(dweight),
                     add[RNL_LINEAR_WEIGHT]);
-    if (dbias) k->lane_reduce(lanes, time, n, rnl_tensor_data(dy), rnl_tensor_data(dbias), add[RNL_LINEAR_BIAS]);
+    if (dbias) k->lane_reduce(batch, lanes, time, n, rnl_tensor_data(dy), rnl_tensor_data(dbias), add[RNL_LINEAR_BIAS]);
     if (dx)
-      k->lane_affine_backward(lanes, time, m, n, rnl_tensor_data(dy), rnl_tensor_data(weight),
+      k->lane_affine_backward(batch, lanes, time, m, n, rnl_tensor_data(dy), rnl_tensor_data(weight),
                               rnl_tensor_data(dx), add[RNL_LINEAR_X]);
     return RNL_OK;
   }

@@ -43,7 +43,7 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
   const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *h = rnl_out(node, RNL_RECURRENT_H);
   const bool has_output = n->output > 0;
   return (rnl_lane_layer){
-      .lanes = rnl_tensor_lane_stride(h), .time = n->time, .input_size = n->input,
+      .batch = n->batch, .lanes = rnl_tensor_lane_stride(h), .time = n->time, .input_size = n->input,
       .hidden_size = n->hidden, .output_size = n->output, .jordan = n->jordan,
       .phi = attrs->phi, .sigma = attrs->sigma,
       .weight_ih = rnl_in_data(node, RNL_RECURRENT_WEIGHT_IH),

@@ -16,6 +16,7 @@ enum {
   LAST_SLICES = 1,
   DEFAULT_WIDTH = 80,
   MAX_DIGITS = 17,
+  SCALAR_DIGITS = 7, /* a scalar stands alone: a number as print() would show it, on one line */
   ENTRY_TEXT = 48
 };
 
@@ -212,8 +213,7 @@ rnl_status rnl_tensor_format(char **out, const rnl_tensor *t, int digits, int wi
   if (!made.bytes) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for the text of a tensor");
   if (width <= 0) width = DEFAULT_WIDTH;
   if (t->ndim == 0) {
-    text_add(&made, "%.*g\n[%s scalar]", digits <= 0 ? 5 : clamp(digits, 1, MAX_DIGITS),
-             rnl_tensor_get(t, NULL), rnl_dtype_name(t->dtype));
+    text_add(&made, "%.*g", digits <= 0 ? SCALAR_DIGITS : clamp(digits, 1, MAX_DIGITS), rnl_tensor_get(t, NULL));
   } else {
     if (rnl_tensor_numel(t) > 0) {
       style s = style_of(t, digits);

@@ -1,0 +1,72 @@
+-- rnnlab.check owns `rnnlab check SCRIPT`: the gradient of the script's own model and loss, in float64, against
+-- central differences.
+local core = require "rnnlab.core"
+local errors = require "rnnlab.errors"
+local experiment = require "rnnlab.experiment"
+local prepare = require "rnnlab.prepare"
+local text = require "rnnlab.text"
+
+local check = {}
+
+-- A part of the data is enough, and differences over all of it would take long.
+local most_sequences, most_steps = 4, 20
+
+local function small(tensor)
+  local sizes = experiment.sizes_of(tensor)
+  local part = tensor:narrow(1, 1, math.min(sizes[1], most_sequences))
+  return part:narrow(2, 1, math.min(sizes[2], most_steps)):contiguous()
+end
+
+local function rows_of(ctx, result)
+  local rows = { { "parameter", "shape", "checked", "largest error", "" } }
+  for i, parameter in ipairs(result.parameters) do
+    local own = ctx.parameters[i]
+    rows[#rows + 1] = {
+      own.name, text.shape(experiment.sizes_of(own.tensor)),
+      ("%d of %d"):format(parameter.checked, parameter.numel), ("%.1e"):format(parameter.max_error),
+      parameter.max_error <= result.tolerance and "ok" or ("wrong: %s, differences say %s"):format(
+        text.significant(parameter.analytic, 6), text.significant(parameter.numeric, 6)),
+    }
+  end
+  return rows
+end
+
+-- options: script, overrides, trust, json, quiet. Exit code 0 where every gradient agrees, else 1.
+function check.check(options)
+  local ctx = prepare.open { script = options.script, overrides = options.overrides, trust = options.trust,
+    dtype = "float64" }
+  if ctx.experiment.loss == nil then
+    errors.failure("%s has no loss, so there is no gradient to check", options.script)
+  end
+  local settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
+  ctx:build()
+  local step, tensors = ctx:step(), ctx:tensors()
+  local train = ctx.data.train
+  local result = ctx.box:call(core.gradcheck, { record = step, params = tensors, x = small(train.x),
+    y = small(train.y) })
+  local trainer = ctx.box:call(core.trainer, { record = step, params = tensors, x = train.x, y = train.y,
+    optimizer = settings.optimizer, batch_size = settings.batch_size, seed = ctx.seed })
+  local memory = trainer:memory()
+  if options.json then
+    local parameters = {}
+    for i, parameter in ipairs(result.parameters) do
+      parameters[i] = { name = ctx.parameters[i].name, elements = parameter.numel, checked = parameter.checked,
+        max_error = parameter.max_error, ok = parameter.max_error <= result.tolerance }
+    end
+    io.stdout:write(core.json.encode { script = options.script, ok = result.ok, max_error = result.max_error,
+      tolerance = result.tolerance, network = ctx:network(), weights = ctx.weights, memory = memory,
+      parameters = core.json.array(parameters) }, "\n")
+  elseif not options.quiet then
+    local lines = text.table(rows_of(ctx, result), { "left", "left", "right", "right", "left" })
+    io.stdout:write(("%s, %s, loss %s; gradients in float64 against central differences\n\n"):format(
+      ctx:network(), text.count(ctx.weights, "weight"),
+      type(ctx.experiment.loss) == "string" and ctx.experiment.loss or "of the script's own"))
+    io.stdout:write("  ", table.concat(lines, "\n  "), "\n\n")
+    io.stdout:write(("%s (tolerance %.0e). A training step holds %s of memory.\n"):format(
+      result.ok and "all gradients agree" or "some gradients are wrong", result.tolerance,
+      memory < 1e6 and ("%.0f kB"):format(memory / 1e3) or ("%.1f MB"):format(memory / 1e6)))
+  end
+  return result.ok and 0 or 1
+end
+
+return check

@@ -1,0 +1,20 @@
+/* app/signals.h owns what the program does with signals: a flag for those that ask it to stop. */
+#ifndef RNL_APP_SIGNALS_H
+#define RNL_APP_SIGNALS_H
+
+/* SIGINT, SIGTERM, SIGHUP and SIGUSR1 set the flag to their number (the first one wins); one that comes
+ * half a second later or more ends the process as if nobody had caught it. A signal that was ignored when the
+ * program started (nohup, a shell's background job) stays ignored. SIGPIPE makes writes fail instead of
+ * ending the process, so that a run outlives `| head`; programs started from here get the default back. */
+void rnl_signals_install(void);
+
+/* 0, or the signal's number. Lives as long as the program. */
+extern volatile int rnl_stop_flag;
+
+/* From here on a stop signal makes a waiting read(2) return (EINTR) instead of being restarted. */
+void rnl_signals_interrupt_reads(void);
+
+/* Forget what came: the REPL cancels a line and goes on. */
+void rnl_signals_clear(void);
+
+#endif

@@ -1,0 +1,375 @@
+/* store/index.c: the SQLite connection, the schema, and a run's rows in.
+ *
+ * Journal and speed. The files are the record and the index can be made from them at any time, so it is
+ * written with synchronous = OFF: a killed process leaves a journal that the next one rolls back, and
+ * only a power cut can damage it, which is then noticed or mended by a rebuild. The journal is a
+ * truncated rollback journal, not a WAL: a WAL needs shared memory, which network file systems have not.
+ *
+ * Many processes. A writer takes the lock once (BEGIN IMMEDIATE), writes one run in about a millisecond,
+ * and lets go; a reader never turns into a writer inside a transaction, so nobody waits for each other
+ * in a ring. A locked database is asked again for RNL_LOCK_SECONDS. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/host.h"
+#include "store/index_db.h"
+#include "store/json.h"
+
+enum { RNL_LOCK_SECONDS = 30, APPLICATION_ID = 0x726e6e6c /* "rnnl" */ };
+
+_Static_assert(RNL_INDEX_SCHEMA == 1, "a new schema needs its tables below");
+
+/* params and metrics have one row a name; kind says how to read value, since SQLite stores a NaN as
+ * NULL: integer, real, text, bool (0, 1), nan, inf, -inf, null, json (text). A curve is little-endian
+ * float64: epoch, loss, epoch, loss, ... */
+static const char schema[] =
+    "DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS params; DROP TABLE IF EXISTS metrics;"
+    "DROP TABLE IF EXISTS curves; DROP TABLE IF EXISTS meta;"
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE runs (name TEXT PRIMARY KEY, experiment TEXT, script TEXT, status TEXT NOT NULL,"
+    " started TEXT, ended TEXT, wall_s REAL, train_s REAL, epochs INTEGER, seed, error TEXT,"
+    " figures TEXT) WITHOUT ROWID;"
+    "CREATE INDEX runs_started ON runs (started, name);"
+    "CREATE TABLE params (run TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
+    " kind TEXT NOT NULL, value, PRIMARY KEY (run, position)) WITHOUT ROWID;"
+    "CREATE TABLE metrics (run TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
+    " kind TEXT NOT NULL, value, PRIMARY KEY (run, position)) WITHOUT ROWID;"
+    "CREATE TABLE curves (run TEXT PRIMARY KEY, points INTEGER NOT NULL, data BLOB NOT NULL);";
+
+/* ---- the connection ------------------------------------------------------------------------- */
+
+/* SQLite asks this while another process holds the lock; waits differ from process to process, so that
+ * a crowd starting at once does not come back at once. */
+static int wait_for_lock(void *unused, int tries) {
+  (void)unused;
+  long wait_us = 300 + 100 * (tries < 40 ? tries : 40) + 37 * (getpid() % 31);
+  if ((double)tries * 3e-3 > RNL_LOCK_SECONDS) return 0;
+  nanosleep(&(struct timespec){ .tv_nsec = wait_us * 1000 }, NULL);
+  return 1;
+}
+
+bool rnl_db_run(sqlite3 *db, const char *sql) {
+  double deadline = rnl_time_monotonic() + RNL_LOCK_SECONDS;
+  for (;;) {
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    if (code == SQLITE_OK) return true;
+    /* SQLite gives some locks up without asking the handler (to break a ring, or a journal being
+     * rolled back). */
+    if ((code & 0xff) != SQLITE_BUSY || rnl_time_monotonic() > deadline) return false;
+    wait_for_lock(NULL, 10);
+  }
+}
+
+sqlite3_stmt *rnl_db_prepare(sqlite3 *db, const char *sql) {
+  sqlite3_stmt *statement = NULL;
+  double deadline = rnl_time_monotonic() + RNL_LOCK_SECONDS;
+  while (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) {
+    if ((sqlite3_errcode(db) & 0xff) != SQLITE_BUSY || rnl_time_monotonic() > deadline) return NULL;
+    wait_for_lock(NULL, 10);
+  }
+  return statement;
+}
+
+rnl_db_result rnl_db_failure(sqlite3 *db, const char *path, rnl_error *err) {
+  int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_NOMEM;
+  rnl_fail(err, code == SQLITE_NOMEM ? RNL_ERR_MEMORY : RNL_ERR_IO, "%s: %s", path ? path : "index",
+           db ? sqlite3_errmsg(db) : "out of memory");
+  switch (code) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR: /* a table or column is not there */
+    case SQLITE_SCHEMA:
+    case SQLITE_MISMATCH:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_OK: /* it holds something that makes no sense */
+    case SQLITE_ROW:
+    case SQLITE_DONE: return RNL_DB_BROKEN;
+    default: return RNL_DB_UNUSABLE;
+  }
+}
+
+static bool read_integer(sqlite3 *db, const char *sql, int64_t *out) {
+  sqlite3_stmt *statement = rnl_db_prepare(db, sql);
+  int code = statement ? sqlite3_step(statement) : SQLITE_ERROR;
+  if (code == SQLITE_ROW) *out = sqlite3_column_int64(statement, 0);
+  return sqlite3_finalize(statement) == SQLITE_OK && code == SQLITE_ROW;
+}
+
+typedef enum schema_state {
+  SCHEMA_FAILED,  /* could not be read: the connection says why */
+  SCHEMA_READY,
+  SCHEMA_OLD,     /* or not there yet */
+  SCHEMA_NEWER,
+  SCHEMA_FOREIGN  /* somebody else's database */
+} schema_state;
+
+static schema_state look_at_schema(sqlite3 *db, int64_t *version) {
+  int64_t application, tables;
+  if (!read_integer(db, "PRAGMA user_version", version) ||
+      !read_integer(db, "PRAGMA application_id", &application) ||
+      !read_integer(db, "SELECT count(*) FROM sqlite_master", &tables))
+    return SCHEMA_FAILED;
+  if (tables == 0 && *version == 0) return SCHEMA_OLD;
+  if (application != APPLICATION_ID) return SCHEMA_FOREIGN;
+  if (*version > RNL_INDEX_SCHEMA) return SCHEMA_NEWER;
+  return *version == RNL_INDEX_SCHEMA ? SCHEMA_READY : SCHEMA_OLD;
+}
+
+static bool create_schema(sqlite3 *db) {
+  char pragmas[128];
+  snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+           APPLICATION_ID, RNL_INDEX_SCHEMA);
+  rnl_host host;
+  rnl_host_describe(&host);
+  bool good = rnl_db_run(db, schema) && rnl_db_run(db, pragmas);
+  sqlite3_stmt *statement = good ? rnl_db_prepare(db, "INSERT INTO meta VALUES ('host', ?)") : NULL;
+  if (statement) sqlite3_bind_text(statement, 1, host.name, -1, SQLITE_TRANSIENT);
+  good = statement && sqlite3_step(statement) == SQLITE_DONE;
+  sqlite3_finalize(statement);
+  return good;
+}
+
+rnl_db_result rnl_db_open(sqlite3 **db, const char *path, rnl_error *err) {
+  *db = NULL;
+  sqlite3 *opened = NULL;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  rnl_db_result result = RNL_DB_OK;
+  int64_t version = 0;
+  bool in_transaction = false;
+  schema_state state = SCHEMA_FAILED;
+  if (sqlite3_open_v2(path ? path : ":memory:", &opened, flags, NULL) != SQLITE_OK) goto failed;
+  sqlite3_busy_handler(opened, wait_for_lock, NULL);
+  sqlite3_exec(opened, "PRAGMA synchronous = OFF; PRAGMA journal_mode = TRUNCATE", NULL, NULL, NULL);
+  state = look_at_schema(opened, &version);
+  if (state == SCHEMA_OLD) {
+    /* Somebody else may be making it: look again when the lock is ours. */
+    in_transaction = rnl_db_run(opened, "BEGIN IMMEDIATE");
+    if (!in_transaction) goto failed;
+    state = look_at_schema(opened, &version);
+    if (state == SCHEMA_OLD) state = create_schema(opened) ? SCHEMA_READY : SCHEMA_FAILED;
+    if (state == SCHEMA_READY && !rnl_db_run(opened, "COMMIT")) state = SCHEMA_FAILED;
+  }
+  if (state == SCHEMA_READY) {
+    *db = opened;
+    return RNL_DB_OK;
+  }
+  if (state == SCHEMA_NEWER) {
+    rnl_fail(err, RNL_ERR_FORMAT,
+             "%s: this index was written by a newer rnnlab (schema %lld, this one knows %d); use that "
+             "one, or make it anew with `rnnlab reindex`", path, (long long)version, RNL_INDEX_SCHEMA);
+    result = RNL_DB_NEWER;
+  } else if (state == SCHEMA_FOREIGN) {
+    rnl_fail(err, RNL_ERR_FORMAT, "%s: is a database, but not an rnnlab index", path);
+    result = RNL_DB_BROKEN;
+  }
+failed:
+  if (result == RNL_DB_OK) result = rnl_db_failure(opened, path, err);
+  rnl_db_close(opened); /* rolls back what is open */
+  return result;
+}
+
+void rnl_db_close(sqlite3 *db) { sqlite3_close(db); }
+
+void rnl_db_put_aside(const char *path) {
+  static const char *const parts[] = { "", "-journal" };
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    rnl_buffer from = { 0 }, to = { 0 };
+    rnl_buffer_printf(&from, "%s%s", path, parts[i]);
+    rnl_buffer_printf(&to, "%s.aside%s", path, parts[i]);
+    if (!from.failed && !to.failed) rename(from.data, to.data);
+    rnl_buffer_free(&from);
+    rnl_buffer_free(&to);
+  }
+}
+
+/* ---- rows in -------------------------------------------------------------------------------- */
+
+/* Bind "kind" at `at` and the value behind it. */
+static bool bind_value(sqlite3_stmt *statement, int at, const json_t *value) {
+  const char *kind = "null";
+  double number;
+  int code = SQLITE_OK;
+  switch (json_typeof(value)) {
+    case JSON_NULL: code = sqlite3_bind_null(statement, at + 1); break;
+    case JSON_TRUE:
+    case JSON_FALSE:
+      kind = "bool";
+      code = sqlite3_bind_int(statement, at + 1, json_is_true(value));
+      break;
+    case JSON_INTEGER:
+      kind = "integer";
+      code = sqlite3_bind_int64(statement, at + 1, json_integer_value(value));
+      break;
+    case JSON_REAL:
+      kind = "real";
+      code = sqlite3_bind_double(statement, at + 1, json_real_value(value));
+      break;
+    case JSON_STRING:
+      if (rnl_json_number(value, &number)) {
+        kind = isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+        code = sqlite3_bind_null(statement, at + 1);
+      } else {
+        kind = "text";
+        code = sqlite3_bind_text(statement, at + 1, json_string_value(value),
+                                 (int)json_string_length(value), SQLITE_TRANSIENT);
+      }
+      break;
+    default: {
+      rnl_buffer text = { 0 };
+      kind = "json";
+      rnl_json_write(&text, value, 0);
+      code = text.failed ? SQLITE_NOMEM
+                         : sqlite3_bind_text(statement, at + 1, text.data, (int)text.length,
+                                             SQLITE_TRANSIENT);
+      rnl_buffer_free(&text);
+    }
+  }
+  return code == SQLITE_OK && sqlite3_bind_text(statement, at, kind, -1, SQLITE_STATIC) == SQLITE_OK;
+}
+
+static bool put_values(sqlite3 *db, const char *sql, const char *run, const json_t *object) {
+  if (json_object_size(object) == 0) return true;
+  sqlite3_stmt *statement = rnl_db_prepare(db, sql);
+  const char *key;
+  json_t *value;
+  int position = 0;
+  bool good = statement != NULL;
+  if (good) {
+    json_object_foreach((json_t *)object, key, value) {
+      sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
+      sqlite3_bind_int(statement, 2, ++position);
+      sqlite3_bind_text(statement, 3, key, -1, SQLITE_STATIC);
+      good = bind_value(statement, 4, value) && sqlite3_step(statement) == SQLITE_DONE;
+      if (!good) break; /* another call would make SQLite forget the error */
+      sqlite3_reset(statement);
+    }
+  }
+  sqlite3_finalize(statement);
+  return good;
+}
+
+static void bind_plain(sqlite3_stmt *statement, int at, const json_t *value) {
+  if (json_is_string(value)) sqlite3_bind_text(statement, at, json_string_value(value), -1, SQLITE_TRANSIENT);
+  else if (json_is_integer(value)) sqlite3_bind_int64(statement, at, json_integer_value(value));
+  else if (json_is_real(value)) sqlite3_bind_double(statement, at, json_real_value(value));
+}
+
+static bool put_run(sqlite3 *db, const rnl_run_record *record) {
+  static const char *const keys[] = { "experiment", "script", "status", "started", "ended",
+                                      "wall_s", "train_s", "epochs", "seed", "error" };
+  enum { KEYS = sizeof keys / sizeof *keys };
+  sqlite3_stmt *statement =
+      rnl_db_prepare(db, "INSERT INTO runs (name, experiment, script, status, started, ended, wall_s,"
+                         " train_s, epochs, seed, error, figures) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
+  if (!statement) return false;
+  rnl_buffer figures = { 0 };
+  sqlite3_bind_text(statement, 1, record->name, -1, SQLITE_STATIC);
+  for (int i = 0; i < KEYS; i++) bind_plain(statement, i + 2, json_object_get(record->json, keys[i]));
+  const json_t *list = json_object_get(record->json, "figures");
+  if (json_is_array(list)) {
+    rnl_json_write(&figures, list, 0);
+    sqlite3_bind_text(statement, KEYS + 2, rnl_buffer_string(&figures), -1, SQLITE_STATIC);
+  }
+  bool good = !figures.failed && sqlite3_step(statement) == SQLITE_DONE;
+  sqlite3_finalize(statement);
+  rnl_buffer_free(&figures);
+  return good;
+}
+
+static void store_little_endian(unsigned char *out, double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  for (int i = 0; i < 8; i++) out[i] = (unsigned char)(bits >> 8 * i);
+}
+
+static bool put_curve(sqlite3 *db, const char *run, rnl_curve *curve) {
+  int points = curve ? rnl_curve_finish(curve) : 0;
+  if (points == 0) return true;
+  unsigned char *bytes = rnl_alloc((size_t)points, 16);
+  sqlite3_stmt *statement =
+      bytes ? rnl_db_prepare(db, "INSERT INTO curves (run, points, data) VALUES (?,?,?)") : NULL;
+  bool good = false;
+  if (statement) {
+    for (int i = 0; i < points; i++) {
+      store_little_endian(bytes + 16 * i, curve->points[i][0]);
+      store_little_endian(bytes + 16 * i + 8, curve->points[i][1]);
+    }
+    sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
+    sqlite3_bind_int(statement, 2, points);
+    sqlite3_bind_blob(statement, 3, bytes, points * 16, SQLITE_STATIC);
+    good = sqlite3_step(statement) == SQLITE_DONE;
+  }
+  sqlite3_finalize(statement);
+  rnl_free(bytes);
+  return good;
+}
+
+bool rnl_db_remove(sqlite3 *db, const char *run) {
+  static const char *const sql[] = { "DELETE FROM runs WHERE name = ?", "DELETE FROM params WHERE run = ?",
+                                     "DELETE FROM metrics WHERE run = ?",
+                                     "DELETE FROM curves WHERE run = ?" };
+  bool good = true;
+  for (size_t i = 0; good && i < sizeof sql / sizeof *sql; i++) {
+    sqlite3_stmt *statement = rnl_db_prepare(db, sql[i]);
+    good = statement && sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC) == SQLITE_OK &&
+           sqlite3_step(statement) == SQLITE_DONE;
+    sqlite3_finalize(statement);
+  }
+  return good;
+}
+
+bool rnl_db_put(sqlite3 *db, const rnl_run_record *record, rnl_curve *curve) {
+  return rnl_db_remove(db, record->name) && put_run(db, record) &&
+         put_values(db, "INSERT INTO params VALUES (?,?,?,?,?)", record->name,
+                    json_object_get(record->json, "params")) &&
+         put_values(db, "INSERT INTO metrics VALUES (?,?,?,?,?)", record->name,
+                    json_object_get(record->json, "metrics")) &&
+         put_curve(db, record->name, curve);
+}
+
+/* ---- one run -------------------------------------------------------------------------------- */
+
+static rnl_db_result put_once(const char *path, const rnl_run_record *record, rnl_curve *curve,
+                              rnl_error *err) {
+  sqlite3 *db;
+  rnl_db_result result = rnl_db_open(&db, path, err);
+  if (result != RNL_DB_OK) return result;
+  if (!rnl_db_run(db, "BEGIN IMMEDIATE") || !rnl_db_put(db, record, curve) || !rnl_db_run(db, "COMMIT"))
+    result = rnl_db_failure(db, path, err);
+  rnl_db_close(db);
+  return result;
+}
+
+rnl_status rnl_index_put(const char *results_dir, const rnl_run_record *record, rnl_curve *curve,
+                         rnl_error *err) {
+  rnl_error problem = { 0 };
+  char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
+  if (!path) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
+  rnl_db_result result = put_once(path, record, curve, &problem);
+  if (result == RNL_DB_BROKEN) { /* begun anew with this run; the next listing adds the others */
+    rnl_db_put_aside(path);
+    result = put_once(path, record, curve, &problem);
+  }
+  rnl_free(path);
+  return result == RNL_DB_OK ? RNL_OK : rnl_fail(err, problem.status, "%s", problem.text);
+}
+
+rnl_status rnl_index_add(const char *results_dir, const char *run, rnl_error *err) {
+  rnl_run_record record = { 0 };
+  char *dir = rnl_path_join(results_dir, run);
+  rnl_curve *curve = rnl_alloc(1, sizeof *curve);
+  rnl_status status = dir && curve ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", run);
+  if (status == RNL_OK) status = rnl_run_read(&record, dir, err);
+  if (status == RNL_OK) status = rnl_curve_read(curve, dir, err);
+  if (status == RNL_OK) status = rnl_index_put(results_dir, &record, curve, err);
+  rnl_run_record_free(&record);
+  rnl_free(curve);
+  rnl_free(dir);
+  return status;
+}
