@@ -9,10 +9,12 @@ local Error = {} -- no __index: a script that catches one finds nothing behind i
 Error.__tostring = function(e) return e.message end
 Error.__metatable = false
 
+-- An error with an exit code; its message is printed as it is.
 function errors.new(exit, message)
   return setmetatable({ exit = exit, message = message }, Error)
 end
 
+-- Raise one.
 function errors.throw(exit, format, ...)
   error(errors.new(exit, format:format(...)), 0)
 end
@@ -27,6 +29,7 @@ function errors.failure(format, ...)
   error(errors.new(1, format:format(...)), 0)
 end
 
+-- Is it one of ours?
 function errors.is(value)
   return type(value) == "table" and type(rawget(value, "exit")) == "number" and rawget(value, "message") ~= nil
 end
@@ -49,20 +52,22 @@ end
 -- The line of the last `return` of a function, which is where it stood when it made a tail call: of these
 -- Lua keeps no trace. nil where there is none.
 local function return_line(info, script)
-  local number, found = 0, nil
-  local pattern = info.what == "main" and "^return%f[^%w_]" or "%f[%w_]return%f[^%w_]"
+  local number, found, outermost = 0, nil, nil
+  local main = info.what == "main"
   for line in (script.text .. "\n"):gmatch "([^\n]*)\n" do
     number = number + 1
-    if (info.what == "main" or number >= info.linedefined and number <= info.lastlinedefined)
-      and line:find(pattern) then
+    if (main or number >= info.linedefined and number <= info.lastlinedefined)
+      and line:find "%f[%w_]return%f[^%w_]" then
       found = number
+      if main and line:find "^return" then outermost = number end
     end
   end
-  return found
+  return outermost or found
 end
 
--- "script.lua:12: " for the innermost line of the user's that is running, or of `f`, which was called.
-local function position(sources, f)
+-- "script.lua:12: " for the innermost line of the user's that is running, or of `f`, which was called; else
+-- the file `otherwise`.
+local function position(sources, f, otherwise)
   for level = 3, 200 do
     local info = debug.getinfo(level, "Sl")
     if not info then break end
@@ -73,14 +78,15 @@ local function position(sources, f)
   end
   local info = debug.getinfo(f, "S")
   local script = sources[info.source]
-  if not script then return "" end
+  if not script then return otherwise and otherwise .. ": " or "" end
   local line = return_line(info, script)
   return line and ("%s:%d: "):format(script.name, line) or script.name .. ": "
 end
 
 -- sources: chunk name (as debug.getinfo's source) -> { name = file to show, text = its text }. f: the function
--- that is called. Returns a message handler that makes an error table with the script's position in its message.
-function errors.handler(sources, f)
+-- that is called. otherwise: the file to name where no line is known. Returns a message handler that makes an
+-- error table with the script's position in its message.
+function errors.handler(sources, f, otherwise)
   return function(value)
     if errors.is(value) then
       return value
@@ -100,13 +106,13 @@ function errors.handler(sources, f)
         return errors.new(1, script.name .. message:sub(#short + 1))
       end
     end
-    return errors.new(1, position(sources, f) .. message)
+    return errors.new(1, position(sources, f, otherwise) .. message)
   end
 end
 
 -- Call f; on failure rethrow as a table with the script's position.
-function errors.call(sources, f, ...)
-  local results = table.pack(xpcall(f, errors.handler(sources, f), ...))
+function errors.call(sources, otherwise, f, ...)
+  local results = table.pack(xpcall(f, errors.handler(sources, f, otherwise), ...))
   if not results[1] then
     error(results[2], 0)
   end

@@ -95,6 +95,7 @@ function experiment.new(table_)
   return e
 end
 
+-- Was it made by r.experiment?
 function experiment.is(value)
   return type(value) == "table" and marked[value] == true
 end

@@ -162,7 +162,8 @@ end
 local function loss_text(run)
   local x, y = measured(run.metrics.epoch, run.metrics.loss or {})
   if #y == 0 then return nil end
-  return ("%s %s after %s"):format(run.loss or "loss", text.significant(y[#y], 3), text.count(x[#x] // 1 | 0, "epoch"))
+  return ("%s %s after %s"):format(run.loss or "loss", text.significant(y[#y], 3),
+    text.count(math.floor(x[#x]), "epoch"))
 end
 
 -- The learning curve: nil without metrics.
@@ -178,7 +179,9 @@ function figures.loss(run)
     title = run.title or run.name,
     subtitle = #parts > 0 and table.concat(parts, " · ") or nil,
     xlabel = "epoch",
-    panels = { { ylabel = run.loss and ("loss (%s)"):format(run.loss) or "loss", log_y = true, series = series } },
+    panels = {
+      { ylabel = run.loss and ("loss (%s)"):format(run.loss) or "loss", log_y = true, series = series },
+    },
   }
 end
 

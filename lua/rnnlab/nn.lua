@@ -20,6 +20,8 @@ nn.inits = { "glorot", "orthogonal", "uniform", "normal", "zeros", "constant" }
 -- The stream initial weights are drawn from, in the order layers are made. The runner sets it to
 -- (seed, "init"); by hand it is that of seed 1.
 local stream
+
+-- Draw the weights of layers made from now on from this stream.
 function nn.set_stream(rng)
   stream = rng
 end
@@ -29,7 +31,8 @@ local function init_stream()
 end
 
 local function complain(layer, format, ...)
-  error(("%s layer '%s': "):format(layer.kind, layer.name) .. format:format(...), 0)
+  local name = layer.name and (" '%s'"):format(layer.name) or ""
+  error(layer.kind .. " layer" .. name .. ": " .. format:format(...), 0)
 end
 
 local function sizes_of(tensor)
@@ -198,7 +201,7 @@ local function recurrent(kind, n_in, n_hidden, n_out, options)
     n_out, options = nil, n_out
   end
   options = options or {}
-  local layer = setmetatable({ kind = kind, name = type(options) == "table" and options.name or kind }, Recurrent)
+  local layer = setmetatable({ kind = kind, name = type(options) == "table" and options.name or nil }, Recurrent)
   n_in = params.integer(n_in, "the number of inputs", 1)
   n_hidden = params.integer(n_hidden, "the number of hidden units", 1)
   if n_out ~= nil then
@@ -239,7 +242,7 @@ function Recurrent:forward(x)
   local y, h = core.recurrent(self.kind, x, {
     weight_ih = self.weight_ih, weight_hh = self.weight_hh, weight_oh = self.weight_oh, bias = self.bias,
     weight_ho = self.weight_ho, bias_o = self.bias_o, state0 = self.state0 or self.state,
-  }, { phi = self.activation, sigma = self.output, regime = self.regime or "auto", name = self.name })
+  }, { phi = self.activation, sigma = self.output, regime = self.regime or "auto", name = self.name or "rnn" })
   self.h = h
   if self.n_out then return y end
   return h
@@ -283,8 +286,7 @@ Linear.__index = Linear
 -- r.nn.Linear(inputs, outputs, options?): y = activation(x V + c), at each step.
 function nn.Linear(n_in, n_out, options)
   options = options or {}
-  local layer = setmetatable({ kind = "linear", name = type(options) == "table" and options.name or "linear" },
-    Linear)
+  local layer = setmetatable({ kind = "linear", name = type(options) == "table" and options.name or nil }, Linear)
   layer.n_in = params.integer(n_in, "the number of inputs", 1)
   layer.n_out = params.integer(n_out, "the number of outputs", 1)
   local inputs, outputs = counted(layer.n_in, "input"), counted(layer.n_out, "output")
@@ -298,7 +300,7 @@ function nn.Linear(n_in, n_out, options)
 end
 
 function Linear:forward(x)
-  local y = core.linear(x, self.weight, self.bias, { name = self.name })
+  local y = core.linear(x, self.weight, self.bias, { name = self.name or "linear" })
   return self.activation == "linear" and y or core[self.activation](y)
 end
 
@@ -331,6 +333,7 @@ function Sequential:add(layer)
       below:describe(), gives, #self.layers + 1, layer:describe(), layer.n_in), 0)
   end
   self.layers[#self.layers + 1] = layer
+  if layer.name == nil then layer.name = tostring(#self.layers) end
   self.n_in = self.n_in or layer.n_in
   self.n_out = layer.n_out or layer.n_hidden
   return self

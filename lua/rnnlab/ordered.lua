@@ -63,6 +63,7 @@ end
 -- Where next(t, key) stands in each table that is being walked by hand.
 local walks = setmetatable({}, { __mode = "k" })
 
+-- next(t, key) in the same order. Walking from key to key costs no more than pairs.
 function ordered.next(t, key)
   if key == nil then
     if next(t) == nil then return nil end

@@ -100,6 +100,7 @@ local function declared(name, value)
     .. "r.bool, r.text"):format(name, type(value)), 0)
 end
 
+-- Does a number lie in the declared range?
 function Type:within(value)
   return (not self.low or value >= self.low) and (not self.high or value <= self.high)
 end

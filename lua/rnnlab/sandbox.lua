@@ -113,6 +113,7 @@ end
 
 -- ---- modules ------------------------------------------------------------------------------------
 
+-- A script's or module's text as a function of the box.
 function Box:compile(path, bytes)
   local source = "@" .. path
   self.sources[source] = { name = path, text = bytes }
@@ -168,6 +169,7 @@ local function random_library(box)
     stream = stream or core.rng(box.seed, "script")
     return stream
   end
+  -- As math.random: a real in [0, 1), or a whole number in [1, low] or [low, high].
   function math_.random(low, high)
     if low == nil then return rng():uniform() end
     if high == nil then low, high = 1, low end
@@ -231,6 +233,7 @@ local function environment(box)
   env.math = random_library(box)
   env.pairs, env.next = ordered.pairs, ordered.next
   env.require = requirer(box)
+  -- As print, but past the progress bar.
   env.print = function(...)
     local words = table.pack(...)
     for i = 1, words.n do
@@ -299,7 +302,7 @@ end
 
 -- Call a function of the script's; errors come out with its file and line.
 function Box:call(f, ...)
-  return errors.call(self.sources, f, ...)
+  return errors.call(self.sources, self.script, f, ...)
 end
 
 return sandbox

@@ -19,7 +19,7 @@ function summary.add_outputs(metrics, y, target)
   return outputs
 end
 
--- "loss 0.0579   y1 0.0123 (R² 0.994)   y2 0.0456 (R² 0.998)"
+-- "loss 0.0579   y1 0.0123 (R² 0.994)   y2 0.0456 (R² 0.998)"; R² alone where there is one output.
 local function loss_line(metrics, outputs)
   local words = { "loss " .. text.significant(metrics.loss, 4) }
   if metrics.val_loss then
@@ -30,11 +30,12 @@ local function loss_line(metrics, outputs)
       words[#words + 1] = "…"
       break
     end
-    local word = ("y%d %s"):format(k, text.significant(output.loss, 4))
-    if output.r2 == output.r2 then
-      word = word .. (" (R² %s)"):format(text.fixed(output.r2, 3))
+    local r2 = output.r2 == output.r2 and "R² " .. text.fixed(output.r2, 3) or nil
+    if #outputs > 1 then
+      words[#words + 1] = ("y%d %s"):format(k, text.significant(output.loss, 4)) .. (r2 and " (" .. r2 .. ")" or "")
+    else
+      words[#words + 1] = r2
     end
-    words[#words + 1] = word
   end
   return table.concat(words, "   ")
 end

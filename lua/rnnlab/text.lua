@@ -6,10 +6,12 @@ function text.width(s)
   return utf8.len(s) or #s
 end
 
+-- Blanks in front, up to so many columns.
 function text.pad_left(s, width)
   return (" "):rep(width - text.width(s)) .. s
 end
 
+-- Blanks behind, up to so many columns.
 function text.pad_right(s, width)
   return s .. (" "):rep(width - text.width(s))
 end
@@ -94,6 +96,7 @@ function text.list(words, last)
   return table.concat(words, ", ", 1, #words - 1) .. " " .. (last or "and") .. " " .. words[#words]
 end
 
+-- The keys of a table, sorted as text.
 function text.sorted_keys(t)
   local keys = {}
   for key in pairs(t) do

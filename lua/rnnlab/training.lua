@@ -42,6 +42,7 @@ end
 
 -- ---- metrics.csv --------------------------------------------------------------------------------
 
+-- Begin metrics.csv, with the columns known by now.
 function Loop:open_metrics()
   if self.columns then return end
   self.columns = { "loss" }
@@ -121,7 +122,7 @@ function Loop:train(target)
   local reason, epoch = "epochs", trainer:epoch()
   local last_write = core.host.monotonic()
   while epoch < target and not self.stopped do
-    reason, epoch = trainer:run(on_epoch and epoch + 1 or target, slice)
+    reason, epoch = self.ctx.box:call(trainer.run, trainer, on_epoch and epoch + 1 or target, slice)
     if reason == "diverged" then break end
     if on_epoch and reason == "epochs" then
       self.handle.epoch, self.handle.loss = epoch, last_loss(trainer)

@@ -104,7 +104,8 @@ static rnl_status take_option(rnl_args *args, int argc, char **argv, int *at, rn
     return RNL_OK;
   }
   const char *value = equals ? equals + 1 : *at + 1 < argc ? argv[++*at] : NULL;
-  if (!value || !*value) return rnl_fail(err, RNL_ERR_ARG, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+  if (!value || !*value)
+    return rnl_fail(err, RNL_ERR_ARG, "--%s needs a value: --%s %s", o->name, o->name, o->value);
   if (o->bit == RNL_OPT_SEED) return add_setting(args, "seed", value, err);
   args->results = value;
   return RNL_OK;
@@ -165,10 +166,11 @@ rnl_status rnl_args_check(const rnl_args *args, unsigned allowed, bool settings,
   if (args->unknown) return refuse_unknown(args, allowed, settings, err);
   for (int i = 0; i < OPTIONS; i++)
     if (args->given & options[i].bit & ~allowed)
-      return rnl_fail(err, RNL_ERR_ARG, "%s takes no --%s; rnnlab %s --help lists its options", args->command,
-                      options[i].name, args->command);
+      return rnl_fail(err, RNL_ERR_ARG, "%s takes no --%s; rnnlab %s --help lists its options",
+                      args->command, options[i].name, args->command);
   if (!settings && args->setting_count)
-    return rnl_fail(err, RNL_ERR_ARG, "%s takes no key=value; '%s' was given", args->command, args->settings[0]);
+    return rnl_fail(err, RNL_ERR_ARG, "%s takes no key=value; '%s' was given", args->command,
+                    args->settings[0]);
   return RNL_OK;
 }
 

@@ -17,7 +17,9 @@ const rnl_command rnl_command_check = {
     "Builds the script's data and model in float64 and compares the gradient of its loss, for each\n"
     "parameter tensor, with central differences of the loss. Prints a table with the largest relative\n"
     "error of each tensor. Nothing is trained and nothing is stored.",
-  .examples = "  rnnlab check scripts/tutorial8_q2.lua\n  rnnlab check scripts/tutorial8_q2.lua cell=jordan hidden=3",
+  .examples =
+    "  rnnlab check scripts/tutorial8_q2.lua\n"
+    "  rnnlab check scripts/tutorial8_q2.lua cell=jordan hidden=3",
   .options = RNL_OPT_SEED | RNL_OPT_TRUST | RNL_OPT_QUIET,
   .settings = true,
   .min_words = 1,

@@ -34,7 +34,8 @@ int rnl_command_unknown(const char *name) {
 
 void rnl_command_help_text(rnl_buffer *out, const rnl_command *command) {
   rnl_buffer_printf(out, "rnnlab %s: %s\n\n", command->name, command->summary);
-  rnl_buffer_printf(out, "Usage: rnnlab %s%s%s\n\n", command->name, *command->usage ? " " : "", command->usage);
+  rnl_buffer_printf(out, "Usage: rnnlab %s%s%s\n\n", command->name, *command->usage ? " " : "",
+                    command->usage);
   rnl_buffer_printf(out, "%s\n\n", command->about);
   rnl_args_describe(out, command->options | RNL_OPTS_ALL);
   rnl_buffer_printf(out, "\nExamples:\n%s\n\nExit codes:\n%s\n", command->examples,
@@ -69,7 +70,8 @@ int rnl_command_main(const rnl_args *args) {
     if (args->given & RNL_OPT_VERSION) return rnl_command_version.call(args);
     if (args->given & RNL_OPT_HELP) return rnl_command_help.call(args);
     if (args->unknown || args->setting_count) {
-      rnl_complain("no command before '%s'; rnnlab help lists them", args->unknown ? args->unknown : args->settings[0]);
+      rnl_complain("no command before '%s'; rnnlab help lists them",
+                   args->unknown ? args->unknown : args->settings[0]);
       return RNL_EXIT_USAGE;
     }
     rnl_buffer text = {0};

@@ -122,7 +122,8 @@ static int is_font(const char *path, const struct stat *what, int kind, struct F
 }
 
 static void check_fonts(report *r) {
-  static const char *const folders[] = {"/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts", NULL};
+  static const char *const folders[] = {"/usr/share/fonts", "/usr/local/share/fonts", "/System/Library/Fonts",
+                                        NULL};
   const char *home = getenv("HOME"), *found = NULL;
   char own[2][512] = {"", ""};
   if (home && *home) {

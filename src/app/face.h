@@ -6,9 +6,10 @@
 
 #include "app/args.h"
 
-/* Call require(module)[function](t) in a new Lua state and return the exit code it gives. t holds what all
- * commands share: overrides (a list of "key=value"), results, json, quiet, plot, preview, trust, steps; `fill`
- * (may be NULL) adds the command's own, the table being on top of the stack. An error is told in one line. */
+/* Call require(module)[function](t) in a new Lua state and return the exit code it gives. t holds what
+ * all commands share: overrides (a list of "key=value"), results, json, quiet, plot, preview, trust,
+ * steps; `fill` (may be NULL) adds the command's own, the table being on top of the stack. An error is
+ * told in one line. */
 int rnl_face_call(const char *module, const char *function, const rnl_args *args,
                   void (*fill)(lua_State *L, const rnl_args *args));
 

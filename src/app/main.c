@@ -11,7 +11,8 @@
  * writing to the standard input's. */
 static void fill_standard_descriptors(void) {
   for (int fd = 0; fd <= 2; fd++)
-    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) _exit(RNL_EXIT_FAILED);
+    if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+      _exit(RNL_EXIT_FAILED);
 }
 
 int main(int argc, char **argv) {

@@ -55,7 +55,7 @@ static bool is_cut(lua_State *L) {
   return message && size >= sizeof mark - 1 && strcmp(message + size - (sizeof mark - 1), mark) == 0;
 }
 
-/* Push the function of the text, as an expression where it is one, else as statements; or its error message. */
+/* Push the function of the text, as an expression where it is one, else as statements; or its error. */
 static compiled compile(lua_State *L, const rnl_buffer *text) {
   const char *code = rnl_buffer_string(text);
   size_t length = text->length, blank = strspn(code, " \t"), whole;

@@ -127,7 +127,8 @@ const char *rnl_human_seconds(char buffer[RNL_HUMAN_TEXT], const json_t *value) 
   if (s < 0.9995) snprintf(buffer, RNL_HUMAN_TEXT, "%.0f ms", s * 1000);
   else if (s < 9.995) snprintf(buffer, RNL_HUMAN_TEXT, "%.2f s", s);
   else if (s < 59.95) snprintf(buffer, RNL_HUMAN_TEXT, "%.1f s", s);
-  else if (s < 3599.5) snprintf(buffer, RNL_HUMAN_TEXT, "%d min %02d s", (int)(s + .5) / 60, (int)(s + .5) % 60);
+  else if (s < 3599.5)
+    snprintf(buffer, RNL_HUMAN_TEXT, "%d min %02d s", (int)(s + .5) / 60, (int)(s + .5) % 60);
   else snprintf(buffer, RNL_HUMAN_TEXT, "%d h %02d min", (int)(s / 3600), (int)(s / 60) % 60);
   return buffer;
 }

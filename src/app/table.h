@@ -39,8 +39,8 @@ void rnl_table_free(rnl_table *table);
 void rnl_toned(rnl_buffer *out, bool color, rnl_tone tone, const char *text);
 
 enum { RNL_HUMAN_TEXT = 64 };
-/* About four significant digits: "0.01234", "12.3", "1.235e-07"; a whole number as it is. JSON values that are no
- * number give "-", "nan" and the infinities themselves. Returns buffer. */
+/* About four significant digits: "0.01234", "12.3", "1.235e-07"; a whole number as it is. JSON values that
+ * are no number give "-", "nan" and the infinities themselves. Returns buffer. */
 const char *rnl_human_number(char buffer[RNL_HUMAN_TEXT], const json_t *value);
 /* Seconds: "0.83 s", "12.4 s", "3 min 20 s", "2 h 05 min"; "-" for no number. */
 const char *rnl_human_seconds(char buffer[RNL_HUMAN_TEXT], const json_t *value);

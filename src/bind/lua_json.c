@@ -122,7 +122,8 @@ static void convert_pairs(writer *w, int index, json_t *object) {
   lua_Integer n = (lua_Integer)lua_rawlen(L, index);
   for (lua_Integer i = 1; i <= n; i++) {
     if (lua_rawgeti(L, index, i) != LUA_TTABLE || lua_rawgeti(L, -1, 1) != LUA_TSTRING)
-      rnl_lua_fail(L, "%s: entry %d of json.object is not { key, value } with a string as key", w->what, (int)i);
+      rnl_lua_fail(L, "%s: entry %d of json.object is not { key, value } with a string as key", w->what,
+                   (int)i);
     if (lua_rawgeti(L, -2, 2) != LUA_TNIL) {
       size_t length;
       const char *key = push_utf8(L, -2, &length);
@@ -158,7 +159,8 @@ static void convert_table(writer *w, int index, json_t *object, size_t count) {
 static void convert_any_table(writer *w, int index, json_t *parent, const char *key) {
   lua_State *L = w->L;
   if (++w->depth > MAX_DEPTH)
-    rnl_lua_fail(L, "%s: tables nested more than %d deep (a cycle?) cannot be written as JSON", w->what, MAX_DEPTH);
+    rnl_lua_fail(L, "%s: tables nested more than %d deep (a cycle?) cannot be written as JSON", w->what,
+                 MAX_DEPTH);
   luaL_checkstack(L, 10, "tables are nested too deeply");
   size_t strings = 0, others = 0, length = lua_rawlen(L, index);
   for (lua_pushnil(L); lua_next(L, index); lua_pop(L, 1))
@@ -167,7 +169,8 @@ static void convert_any_table(writer *w, int index, json_t *parent, const char *
   bool array = has_mark(L, index, ARRAY_MARK);
   bool pairs = has_mark(L, index, OBJECT_MARK);
   if ((strings && others) || others != length || (array && strings))
-    rnl_lua_fail(L, "%s: a table whose keys are neither 1..n nor all strings cannot be written as JSON", w->what);
+    rnl_lua_fail(L, "%s: a table whose keys are neither 1..n nor all strings cannot be written as JSON",
+                 w->what);
   array = !pairs && (array || length > 0);
   json_t *made = array ? json_array() : json_object();
   attach(w, parent, key, made);

@@ -28,13 +28,15 @@ static void release_info(void *value) { rnl_gnuplot_info_free(value); }
 /* ---- fields of a description; `what` names the table in messages -------------------------------- */
 
 /* Push table[key]; true where it is there (else nothing is pushed). */
-static bool push_field(lua_State *L, int table, const char *key, int type, const char *expected, const char *what) {
+static bool push_field(lua_State *L, int table, const char *key, int type, const char *expected,
+                       const char *what) {
   int found = lua_getfield(L, table, key);
   if (found == LUA_TNIL) {
     lua_pop(L, 1);
     return false;
   }
-  if (found != type) rnl_lua_fail(L, "%s: %s is %s; %s is expected", what, key, rnl_lua_kind_of(L, -1), expected);
+  if (found != type)
+    rnl_lua_fail(L, "%s: %s is %s; %s is expected", what, key, rnl_lua_kind_of(L, -1), expected);
   return true;
 }
 
@@ -60,7 +62,8 @@ static bool get_flag(lua_State *L, int table, const char *key, const char *what)
 /* An integer in [0, 10000]; 0 where there is none. */
 static int get_size(lua_State *L, int table, const char *key, const char *what) {
   double value = get_number(L, table, key, 0, what);
-  if (!(value >= 0 && value <= 10000)) rnl_lua_fail(L, "%s: %s is %f; 0 to 10000 is expected", what, key, value);
+  if (!(value >= 0 && value <= 10000))
+    rnl_lua_fail(L, "%s: %s is %f; 0 to 10000 is expected", what, key, value);
   return (int)value;
 }
 
@@ -87,7 +90,8 @@ static double *push_values(lua_State *L, int table, const char *key, size_t *n, 
     size_t length;
     const char *bytes = lua_tolstring(L, -1, &length);
     if (length % sizeof(double))
-      rnl_lua_fail(L, "%s: %s is a string of %d bytes; packed float64 values are 8 bytes each", what, key, (int)length);
+      rnl_lua_fail(L, "%s: %s is a string of %d bytes; packed float64 values are 8 bytes each", what, key,
+                   (int)length);
     *n = length / sizeof(double);
     double *values = lua_newuserdatauv(L, length + 1, 0);
     memcpy(values, bytes, length);
@@ -101,7 +105,8 @@ static double *push_values(lua_State *L, int table, const char *key, size_t *n, 
   double *values = lua_newuserdatauv(L, *n * sizeof *values + 1, 0);
   for (size_t i = 0; i < *n; i++) {
     if (lua_rawgeti(L, -2, (lua_Integer)i + 1) != LUA_TNUMBER)
-      rnl_lua_fail(L, "%s: %s[%d] is %s; a number is expected", what, key, (int)i + 1, rnl_lua_kind_of(L, -1));
+      rnl_lua_fail(L, "%s: %s[%d] is %s; a number is expected", what, key, (int)i + 1,
+                   rnl_lua_kind_of(L, -1));
     values[i] = lua_tonumber(L, -1);
     lua_pop(L, 1);
   }
@@ -183,8 +188,10 @@ static void read_figure(lua_State *L, rnl_figure **slot, int number) {
   rnl_figure *figure = *slot;
   what = lua_pushfstring(L, "figure %s", figure->name);
   static const char *const texts[] = {"title", "subtitle", "xlabel"};
-  for (int i = 0; i < 3; i++)
-    rnl_lua_check(L, rnl_figure_set_text(figure, (rnl_figure_text)i, push_text(L, table, texts[i], what), &err), &err);
+  for (int i = 0; i < 3; i++) {
+    const char *text = push_text(L, table, texts[i], what);
+    rnl_lua_check(L, rnl_figure_set_text(figure, (rnl_figure_text)i, text, &err), &err);
+  }
   figure->width_mm = get_number(L, table, "width", 0, what);
   figure->height_mm = get_number(L, table, "height", 0, what);
   figure->log_x = get_flag(L, table, "log_x", what);

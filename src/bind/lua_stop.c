@@ -5,8 +5,9 @@
  * and the error comes again at the next instruction, until nothing of the script is left to catch it.
  * Coroutines inherit the hook of the thread that makes them. It never fires in rnnlab's own modules
  * (chunk names "=rnnlab..."), which have a run to close. Not reached: C functions that run long
- * (string.find with a bad pattern), and __gc metamethods and message handlers of xpcall that never return
- * (Lua turns hooks off in them); a second signal ends those. A count hook about doubles the time of pure Lua loops; the numeric work is in C and pays nothing. */
+ * (string.find with a bad pattern), and __gc metamethods and message handlers of xpcall that never
+ * return (Lua turns hooks off in them); a second signal ends those. A count hook about doubles the time
+ * of pure Lua loops; the numeric work is in C and pays nothing. */
 #include <lauxlib.h>
 #include <string.h>
 

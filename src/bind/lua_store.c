@@ -156,7 +156,8 @@ static int run_append(lua_State *L) {
       }
     } else {
       for (lua_Integer k = 1, m = (lua_Integer)lua_rawlen(L, i); k <= m; k++, row++) {
-        if (lua_rawgeti(L, i, k) != LUA_TTABLE) return rnl_lua_fail(L, "append: row %d is not a table", (int)k);
+        if (lua_rawgeti(L, i, k) != LUA_TTABLE)
+          return rnl_lua_fail(L, "append: row %d is not a table", (int)k);
         read_row(L, lua_gettop(L), box->columns, &epochs[row], &values[(size_t)row * columns]);
         lua_pop(L, 1);
       }

@@ -75,7 +75,8 @@ static void linear_tics(rnl_axis *axis) {
   }
 }
 
-static void choose_linear(rnl_axis *axis, rnl_extent data, double low, double high, int intervals, bool snug) {
+static void choose_linear(rnl_axis *axis, rnl_extent data, double low, double high, int intervals,
+                          bool snug) {
   bool own_low = !isfinite(low), own_high = !isfinite(high);
   if (own_low) low = data.low <= data.high ? data.low : 0;
   if (own_high) high = data.low <= data.high ? data.high : 1;

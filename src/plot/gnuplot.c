@@ -68,7 +68,8 @@ rnl_status rnl_gnuplot_find(char **out, rnl_error *err) {
     rnl_buffer_free(&candidate);
   }
   if (own && *own)
-    return rnl_fail(err, RNL_ERR_NOT_FOUND, "gnuplot was not found: RNNLAB_GNUPLOT is \"%s\", which is no program", own);
+    return rnl_fail(err, RNL_ERR_NOT_FOUND,
+                    "gnuplot was not found: RNNLAB_GNUPLOT is \"%s\", which is no program", own);
   return rnl_fail(err, RNL_ERR_NOT_FOUND,
                   "gnuplot was not found; install gnuplot-nox (Debian, Ubuntu), gnuplot (Fedora, Homebrew)");
 }
@@ -221,8 +222,10 @@ rnl_status rnl_gnuplot_run(const char *program, const char *folder, const char *
   char line[400];
   last_line(rnl_buffer_string(said) + (said->length > before ? before : 0), line, sizeof line);
   if (WIFSIGNALED(code))
-    return rnl_fail(err, RNL_ERR_IO, "gnuplot was ended by signal %d (%s)", WTERMSIG(code), strsignal(WTERMSIG(code)));
-  return rnl_fail(err, RNL_ERR_IO, "gnuplot failed (status %d)%s%s", WEXITSTATUS(code), line[0] ? ": " : "", line);
+    return rnl_fail(err, RNL_ERR_IO, "gnuplot was ended by signal %d (%s)", WTERMSIG(code),
+                    strsignal(WTERMSIG(code)));
+  return rnl_fail(err, RNL_ERR_IO, "gnuplot failed (status %d)%s%s", WEXITSTATUS(code), line[0] ? ": " : "",
+                  line);
 }
 
 /* ---- what it can do ------------------------------------------------------------------------------ */
@@ -238,7 +241,8 @@ rnl_status rnl_gnuplot_info_get(rnl_gnuplot_info *out, rnl_error *err) {
   *out = (rnl_gnuplot_info){0};
   RNL_TRY(rnl_gnuplot_find(&out->path, err));
   const char *const arguments[] = {"-e",
-                                   "print sprintf('version %.1f patchlevel ', GPVAL_VERSION).GPVAL_PATCHLEVEL; "
+                                   "print sprintf('version %.1f patchlevel ', GPVAL_VERSION)"
+                                   ".GPVAL_PATCHLEVEL; "
                                    "print 'terminals '.GPVAL_TERMINALS",
                                    NULL};
   rnl_buffer said = {0};

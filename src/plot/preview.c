@@ -140,7 +140,8 @@ static void put_head(const rnl_preview *preview, int width, rnl_buffer *out) {
   for (size_t k = 0; k < preview->series_count && preview->series_count > 1 && labelled; k++) {
     const rnl_series *s = &preview->series[k];
     if (preview->color) rnl_buffer_text(&names, colors[color_of(s)]);
-    rnl_buffer_printf(&names, "%s%s%s", used ? "  " : "", mark_of(preview, k), preview->color ? "\033[0m" : "");
+    rnl_buffer_printf(&names, "%s%s%s", used ? "  " : "", mark_of(preview, k),
+                      preview->color ? "\033[0m" : "");
     rnl_buffer_char(&names, ' ');
     used += (used ? 4 : 2) + put_text(&names, s->label ? s->label : "", preview->ascii, 24);
   }
@@ -220,10 +221,11 @@ static void put_chart(const rnl_preview *preview, const canvas *c, int left, rnl
 rnl_status rnl_preview_draw(const rnl_preview *preview, rnl_buffer *out, rnl_error *err) {
   int width = preview->width ? preview->width : 72, height = preview->height ? preview->height : 14;
   if (width < 24 || width > 400 || height < 5 || height > 100)
-    return rnl_fail(err, RNL_ERR_ARG, "a preview is 24 to 400 characters wide and 5 to 100 lines high, not %d by %d",
-                    width, height);
+    return rnl_fail(err, RNL_ERR_ARG, "a preview is 24 to 400 characters wide and 5 to 100 lines high, "
+                    "not %d by %d", width, height);
   if (preview->series_count > SERIES_MAX)
-    return rnl_fail(err, RNL_ERR_ARG, "a preview shows at most %d series, not %zu", SERIES_MAX, preview->series_count);
+    return rnl_fail(err, RNL_ERR_ARG, "a preview shows at most %d series, not %zu", SERIES_MAX,
+                    preview->series_count);
   const int left = 10; /* "-1.23e-05 |" at its widest */
   canvas c = {.columns = width - left, .rows = height - 3};
   put_head(preview, width, out);
@@ -235,7 +237,7 @@ rnl_status rnl_preview_draw(const rnl_preview *preview, rnl_buffer *out, rnl_err
   c.cells = rnl_alloc(cells, sizeof *c.cells);
   if (!c.cells) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory while drawing the preview");
   for (size_t i = 0; i < cells; i++) c.cells[i].series = -1;
-  for (size_t k = 0; k < preview->series_count; k++) /* marks are not joined: a line of them would be a smear */
+  for (size_t k = 0; k < preview->series_count; k++) /* a line of marks would be a smear: not joined */
     draw_series(&c, &preview->series[k], (int)k, k == 0 || preview->color);
   put_chart(preview, &c, left, out);
   rnl_free(c.cells);

@@ -53,7 +53,8 @@ static void choose_axes(plot_sheet *sheet, double panel_height, double panel_wid
       }
     }
     y.whole = false;
-    rnl_axis_choose(&sheet->y[p], y, panel->y_low, panel->y_high, panel->log_y, (int)(panel_height / 28), false);
+    rnl_axis_choose(&sheet->y[p], y, panel->y_low, panel->y_high, panel->log_y, (int)(panel_height / 28),
+                    false);
   }
   rnl_axis_choose(&sheet->x, x, figure->x_low, figure->x_high, figure->log_x, (int)(panel_width / 75), true);
 }
@@ -125,7 +126,8 @@ static void lay_out(plot_sheet *sheet) {
   at->left = EDGE + (labelled ? 15 : 0) + 5.4 * (double)widest + 8;
   at->right = 15;
   for (size_t i = 0; i < sheet->x.count; i++) { /* the last label is centred on its tic */
-    double after = at->right + (sheet->x.high - sheet->x.tics[i].at) / (sheet->x.high - sheet->x.low) * at->width;
+    double rest = (sheet->x.high - sheet->x.tics[i].at) / (sheet->x.high - sheet->x.low);
+    double after = at->right + rest * at->width;
     double half = 2.8 * (double)rnl_plot_length(sheet->x.tics[i].label) + 4;
     if (!sheet->x.log && after < half) at->right += half - after;
   }
@@ -156,8 +158,8 @@ static rnl_status write_data(const plot_sheet *sheet, rnl_buffer *dat, int *inde
           continue;
         }
         if (!any)
-          rnl_buffer_printf(dat, "%s# %s, panel %zu\n", blocks ? "\n\n" : "", s->label ? s->label : "(no label)",
-                            p + 1);
+          rnl_buffer_printf(dat, "%s# %s, panel %zu\n", blocks ? "\n\n" : "",
+                            s->label ? s->label : "(no label)", p + 1);
         else if (gap)
           rnl_buffer_char(dat, '\n');
         any = true;
@@ -191,7 +193,8 @@ static const char house_style[] =
     "set style fill transparent solid 0.15 noborder\n";
 
 /* NAME = 'text'. The text was cleaned when it was set: it holds no quote and no control byte. */
-static void write_text(rnl_buffer *gp, const char *name, int number, const char *text, double size, double room) {
+static void write_text(rnl_buffer *gp, const char *name, int number, const char *text, double size,
+                       double room) {
   rnl_buffer_text(gp, name);
   if (number > 0) rnl_buffer_printf(gp, "%d", number);
   rnl_buffer_text(gp, " = '");
@@ -215,7 +218,8 @@ static void write_texts(const plot_sheet *sheet, double panel_height, rnl_buffer
 static void write_formats(const layout *at, unsigned formats, const char *name, rnl_buffer *gp) {
   /* Sizes measured: at these scales 9 points are 9 points in each, and a line is as thick. */
   double svg_scale = 96.0 / 72, png_scale = PNG_PIXELS / at->width * 72 / 96;
-  rnl_buffer_text(gp, "do for [FORMAT in FORMATS] {\n  TERMINAL = FORMAT eq 'svg' ? 'svg' : FORMAT.'cairo'\n");
+  rnl_buffer_text(gp, "do for [FORMAT in FORMATS] {\n"
+                      "  TERMINAL = FORMAT eq 'svg' ? 'svg' : FORMAT.'cairo'\n");
   rnl_buffer_printf(gp,
                     "  if (strstrt(' '.GPVAL_TERMINALS.' ', ' '.TERMINAL.' ') == 0) {\n"
                     "    print '%s'.TERMINAL\n    continue\n  }\n",
@@ -223,7 +227,8 @@ static void write_formats(const layout *at, unsigned formats, const char *name, 
   if (formats & RNL_FORMAT_SVG)
     rnl_buffer_printf(gp,
                       "  if (FORMAT eq 'svg') {\n    set terminal svg size %.0f,%.0f dynamic enhanced "
-                      "background rgb 'white' \\\n      font 'Inter, DejaVu Sans, Helvetica, Arial, sans-serif,9' "
+                      "background rgb 'white' \\\n"
+                      "      font 'Inter, DejaVu Sans, Helvetica, Arial, sans-serif,9' "
                       "fontscale %.4f lw 1\n  }\n",
                       at->width * 96 / 72, at->height * 96 / 72, svg_scale);
   if (formats & RNL_FORMAT_PNG)
@@ -287,7 +292,8 @@ static void write_panel(const plot_sheet *sheet, size_t p, const int *index, rnl
                       "textcolor rgb '#374151'\n",
                       11 / at->height);
   if (!any)
-    rnl_buffer_text(gp, "  set label 5 'no data' at graph 0.5, graph 0.5 center font ',9' textcolor rgb '#6B7280'\n");
+    rnl_buffer_text(gp, "  set label 5 'no data' at graph 0.5, graph 0.5 center font ',9' "
+                        "textcolor rgb '#6B7280'\n");
   if (p == 0 && at->legend_count > 0)
     rnl_buffer_printf(gp, "  set key at screen %.5f, screen %.5f right top horizontal maxcols %d\n",
                       1 - (EDGE - 2) / at->width, 1 - (at->legend_y - 6) / at->height, at->legend_columns);
@@ -301,7 +307,8 @@ static void write_panel(const plot_sheet *sheet, size_t p, const int *index, rnl
       rnl_series s = panel->series[k];
       if (index[k] < 0 || (s.kind == RNL_SERIES_BAND) != (pass == 0)) continue;
       if (has_one_point(&s)) s.marks = true;
-      rnl_buffer_printf(gp, "%s'%s.dat' index %d using 1:2%s ", comma, figure->name, index[k], s.y2 ? ":3" : "");
+      rnl_buffer_printf(gp, "%s'%s.dat' index %d using 1:2%s ", comma, figure->name, index[k],
+                        s.y2 ? ":3" : "");
       write_look(&s, gp);
       rnl_buffer_text(gp, " notitle");
       comma = ", \\\n       ";
@@ -358,7 +365,8 @@ rnl_status rnl_script_write(const rnl_figure *figure, unsigned formats, rnl_buff
   if (figure->panel_count == 0)
     return rnl_fail(err, RNL_ERR_ARG, "figure \"%s\" has no panel", figure->name);
   if (figure->width_mm > 1000 || figure->height_mm > 1000 || (figure->width_mm > 0 && figure->width_mm < 40))
-    return rnl_fail(err, RNL_ERR_ARG, "figure \"%s\" is %g by %g mm; the width can be 40 to 1000, the height up to 1000",
+    return rnl_fail(err, RNL_ERR_ARG, "figure \"%s\" is %g by %g mm; the width can be 40 to 1000, "
+                    "the height up to 1000",
                     figure->name, figure->width_mm, figure->height_mm);
   size_t slots = 1;
   for (size_t p = 0; p < figure->panel_count; p++) slots += figure->panels[p]->series_count;

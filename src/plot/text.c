@@ -6,7 +6,7 @@
 unsigned rnl_plot_next_char(const char **text) {
   const unsigned char *s = (const unsigned char *)*text;
   unsigned c = s[0];
-  int more = c < 0x80 ? 0 : c >= 0xC2 && c < 0xE0 ? 1 : c >= 0xE0 && c < 0xF0 ? 2 : c >= 0xF0 && c < 0xF5 ? 3 : -1;
+  int more = c < 0x80 ? 0 : c < 0xC2 || c > 0xF4 ? -1 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
   *text += 1;
   if (more < 0) return 0xFFFD;
   if (more == 0) return c;

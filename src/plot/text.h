@@ -9,8 +9,8 @@
 #include "base/buffer.h"
 
 /* Append `text` as valid UTF-8 on one line: line breaks and tabs become a space, other control
- * characters (C0, DEL, C1, bidi marks, line separators) are dropped, an apostrophe becomes ’, bytes that are
- * no UTF-8 and characters XML cannot hold become U+FFFD. */
+ * characters (C0, DEL, C1, bidi marks, line separators) are dropped, an apostrophe becomes ’; bytes that
+ * are no UTF-8 and characters XML cannot hold become U+FFFD. */
 void rnl_plot_clean(rnl_buffer *out, const char *text);
 
 /* A cleaned copy, or NULL where memory is out; rnl_free it. */

@@ -37,8 +37,8 @@ static const char *path_of(rnl_buffer *path, const char *folder, const char *nam
   return rnl_buffer_string(path);
 }
 
-static rnl_status write_sources(const rnl_figure *figure, const char *folder, unsigned formats, rnl_buffer *path,
-                                rnl_error *err) {
+static rnl_status write_sources(const rnl_figure *figure, const char *folder, unsigned formats,
+                                rnl_buffer *path, rnl_error *err) {
   rnl_buffer gp = {0}, dat = {0};
   rnl_status status = rnl_script_write(figure, formats, &gp, &dat, err);
   const rnl_buffer *texts[] = {&dat, &gp};
@@ -46,7 +46,8 @@ static rnl_status write_sources(const rnl_figure *figure, const char *folder, un
   for (int i = 0; i < 2 && status == RNL_OK; i++) {
     path_of(path, folder, figure->name, endings[i], "");
     status = rnl_buffer_check(path, "a path", err);
-    if (status == RNL_OK) status = rnl_file_write(path->data, texts[i]->data, texts[i]->length, RNL_QUICK, err);
+    if (status == RNL_OK)
+      status = rnl_file_write(path->data, texts[i]->data, texts[i]->length, RNL_QUICK, err);
   }
   rnl_buffer_free(&gp);
   rnl_buffer_free(&dat);
@@ -90,13 +91,15 @@ static rnl_status missing_terminals(const char *said, unsigned missing, const ch
   for (unsigned i = 0; i < FORMATS; i++) {
     if (!(missing & 1u << i)) continue;
     size_t used = strlen(names), used_formats = strlen(formats);
-    snprintf(names + used, sizeof names - used, "%s%s%s", used ? ", " : "", format_names[i], i ? "cairo" : "");
-    snprintf(formats + used_formats, sizeof formats - used_formats, "%s%s", used ? ", " : "", format_names[i]);
+    snprintf(names + used, sizeof names - used, "%s%s%s", used ? ", " : "", format_names[i],
+             i ? "cairo" : "");
+    snprintf(formats + used_formats, sizeof formats - used_formats, "%s%s", used ? ", " : "",
+             format_names[i]);
   }
   if (strstr(said, RNL_SCRIPT_MISSING))
     return rnl_fail(err, RNL_ERR_NOT_FOUND,
-                    "this gnuplot lacks the terminal %s, so no %s was drawn; install gnuplot-nox (Debian, Ubuntu) "
-                    "or a gnuplot built with cairo",
+                    "this gnuplot lacks the terminal %s, so no %s was drawn; install gnuplot-nox "
+                    "(Debian, Ubuntu) or a gnuplot built with cairo",
                     names, formats);
   return rnl_fail(err, RNL_ERR_IO, "gnuplot wrote no whole %s in %s; is the disk full?", formats, folder);
 }
@@ -126,7 +129,8 @@ static rnl_status draw(rnl_figure *const *figures, size_t count, const char *fol
       if (drawn) drawn[i] |= taken;
       missing |= formats & ~taken;
     }
-    if (status == RNL_OK && missing) status = missing_terminals(rnl_buffer_string(&said), missing, folder, err);
+    if (status == RNL_OK && missing)
+      status = missing_terminals(rnl_buffer_string(&said), missing, folder, err);
   } else {
     status = rnl_fail(err, RNL_ERR_MEMORY, "out of memory while drawing %zu figures", count);
   }
@@ -144,11 +148,13 @@ rnl_status rnl_figures_write(rnl_figure *const *figures, size_t count, const cha
   double timeout_s = options && options->timeout_s > 0 ? options->timeout_s : 60;
   if (drawn) memset(drawn, 0, count * sizeof *drawn);
   if (formats & ~(unsigned)RNL_FORMAT_ALL)
-    return rnl_fail(err, RNL_ERR_ARG, "there is no figure format number %u; svg, png and pdf are known", formats);
+    return rnl_fail(err, RNL_ERR_ARG, "there is no figure format number %u; svg, png and pdf are known",
+                    formats);
   for (size_t i = 0; i < count; i++)
     for (size_t j = 0; j < i; j++)
       if (strcmp(figures[i]->name, figures[j]->name) == 0)
-        return rnl_fail(err, RNL_ERR_ARG, "two figures are called \"%s\"; names must differ", figures[i]->name);
+        return rnl_fail(err, RNL_ERR_ARG, "two figures are called \"%s\"; names must differ",
+                        figures[i]->name);
   if (count == 0) return RNL_OK;
   RNL_TRY(rnl_folder_make(folder, err));
   rnl_buffer path = {0};

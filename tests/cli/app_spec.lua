@@ -147,8 +147,8 @@ describe("ls and show", function()
     local got = cli.run "ls"
     assert.equal(0, got.code)
     assert.equal("", got.err)
-    assert.matches("^RUN +STATUS +SCRIPT +STARTED +EPOCHS +LOSS +TIME\ntiny%-1 +finished +tiny%.lua +%d+%-%d+%-%d+ %d+:%d+"
-      .. " +20 +[%d.e-]+ +%d+[%d.]* m?s\ntiny%-2 .*\ntiny%-3 [^\n]*\n$", got.out)
+    assert.matches("^RUN +STATUS +SCRIPT +STARTED +EPOCHS +LOSS +TIME\ntiny%-1 +finished +tiny%.lua "
+      .. "+%d+%-%d+%-%d+ %d+:%d+ +20 +[%d.e-]+ +%d+[%d.]* m?s\ntiny%-2 .*\ntiny%-3 [^\n]*\n$", got.out)
     assert.is_nil(got.out:find "\27") -- no colours into a pipe
   end)
 
@@ -302,8 +302,8 @@ describe("repl", function()
   end)
 
   it("ends by a signal while it waits and while it runs", function()
-    local waiting = cli.shell(("cd %s && (sleep 3 | timeout --foreground --preserve-status -s INT 0.3 %s repl; echo $?)")
-      :format(cli.quote(cli.dir), cli.quote(cli.program)))
+    local waiting = cli.shell(("cd %s && (sleep 2 | timeout --foreground --preserve-status -s INT 0.3 %s repl"
+      .. "; echo $?)"):format(cli.quote(cli.dir), cli.quote(cli.program)))
     assert.equal("130", waiting)
     assert.equal(143, typed("while true do end\n", { signal = { "TERM", 0.3 } }).code)
   end)

@@ -108,13 +108,13 @@ describe("bad input", function()
   it("shapes that do not fit: the layer and both shapes", function()
     fails(head .. [[return r.experiment { data = {{1, 2, 3}},
       model = r.rnn("elman", 3, 2, 1, { U = {{1, 2, 3}, {4, 5, 6}} }) }]], "", 1,
-      "s.lua:3: elman layer 'elman': U (weight_ih) is (2, 3); 3 inputs and 2 hidden units need (3, 2)")
+      "s.lua:3: elman layer: U (weight_ih) is (2, 3); 3 inputs and 2 hidden units need (3, 2)")
     fails(head .. [[return r.experiment { data = {{1, 2, 3}},
       model = r.rnn("jordan", 3, 2, 1, { W = {{1, 2}, {3, 4}} }) }]], "", 1,
-      "s.lua:3: jordan layer 'jordan': W (weight_oh) is (2, 2); 1 output fed back to 2 hidden units need (1, 2)")
+      "s.lua:3: jordan layer: W (weight_oh) is (2, 2); 1 output fed back to 2 hidden units need (1, 2)")
     fails((good:gsub("p.cell, 2,", "p.cell, 3,")), "", 1, "~elman.*%(4, 10, 2%).*%(3, 3%)")
     fails((good:gsub("p.hidden, 1%)", "p.hidden, 2)")), "", 1,
-      "the model (elman 2-3-2) gives (4, 10, 2) and the target y is (4, 10, 1)")
+      "s.lua: the model (elman 2-3-2) gives (4, 10, 2) and the target y is (4, 10, 1)")
     fails((good:gsub("y = x%[.-%] %* 2", "y = x[{{}, {1, 5}}]")), "", 1,
       "~data: train.x is %(4, 10, 2%) and train.y is %(4, 5, 2%); batch and time must agree")
     fails(head .. [[return r.experiment { data = {{1, 2}},

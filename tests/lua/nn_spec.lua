@@ -88,7 +88,8 @@ describe("rnnlab.nn", function()
     local learned = nn.rnn("jordan", 1, 2, 3, { state0 = "learned" })
     assert.same({ 3 }, sizes(learned.state0))
     assert.equal("state0", learned:parameters()[6].name)
-    assert.matches("state0 is %(3%); it must be %(2%) or %(batch, 2%)", message(nn.Elman, 1, 2, { state0 = { 1, 2, 3 } }))
+    assert.matches("state0 is %(3%); it must be %(2%) or %(batch, 2%)",
+      message(nn.Elman, 1, 2, { state0 = { 1, 2, 3 } }))
   end)
 
   it("composes layers and names their parameters by place", function()
@@ -102,8 +103,8 @@ describe("rnnlab.nn", function()
   end)
 
   it("answers wrong options by layer, key and shapes", function()
-    assert.equal("elman layer 'elman': there is no option 'ouput'; did you mean 'output'? (known: U, V, W, activation, "
-      .. "b, bias, bias_o, c, init, name, output, regime, state0, weight_hh, weight_ho, weight_ih)",
+    assert.equal("elman layer: there is no option 'ouput'; did you mean 'output'? (known: U, V, W, "
+      .. "activation, b, bias, bias_o, c, init, name, output, regime, state0, weight_hh, weight_ho, weight_ih)",
       message(nn.rnn, "elman", 3, 2, 1, { ouput = "sigmoid" }))
     assert.equal("elman layer 'first': W (weight_hh) is (1, 2); 2 hidden units fed back to 2 hidden units need (2, 2)",
       message(nn.rnn, "elman", 3, 2, 1, { name = "first", W = { { 1, 2 } } }))

@@ -70,7 +70,8 @@ describe("rnnlab.sandbox", function()
     assert.equal("script.lua:1: plain", message)
     assert.equal(1, exit)
     assert.matches("the script raised a table value", (failure "error({})"))
-    assert.matches("^script.lua:3: ", (failure "local function f(n)\n if n == 0 then\n error('x') end return f(n-1)\nend f(5)"))
+    assert.matches("^script.lua:3: ", (failure("local function f(n)\n if n == 0 then\n error('x') end\n"
+      .. "return f(n-1)\nend f(5)")))
   end)
 
   it("reads source text only", function()
@@ -139,7 +140,8 @@ describe("rnnlab.sandbox", function()
     local script = "return math.random() + math.random(10) + math.random(5, 6)"
     assert.equal(run(script), run(script))
     assert.not_equal(run(script), run(script, { seed = 2 }))
-    assert.equal(run "math.randomseed(3) return math.random()", run "math.random() math.randomseed(3) return math.random()")
+    assert.equal(run "math.randomseed(3) return math.random()",
+      run "math.random() math.randomseed(3) return math.random()")
     local n = run "return math.random(1, 6)"
     assert.is_true(math.type(n) == "integer" and n >= 1 and n <= 6)
     assert.matches("script.lua:1: math.random: the interval is empty", (failure "math.random(2, 1)"))
@@ -163,7 +165,8 @@ describe("rnnlab.sandbox", function()
     assert.equal("1 22", box:run())
     assert.equal(1, #box.files)
     assert.equal(folder .. "/data.txt", box.files[1].path)
-    assert.matches('script.lua:1: io.open%("data.txt", "w"%): a script only reads', (failure "io.open('data.txt', 'w')"))
+    assert.matches('script.lua:1: io.open%("data.txt", "w"%): a script only reads',
+      (failure "io.open('data.txt', 'w')"))
     assert.matches("a script only reads", (failure "io.open('data.txt', 'r+')"))
     assert.is_nil(run "return (io.open('missing.txt'))")
     assert.is_nil(run "return (io.open('/dev/zero'))")

@@ -514,36 +514,39 @@ describe("whatever a script passes", function()
       methods[name] = assert(targets[1][name], name)
     end
     for name, f in pairs(methods) do
+      local first, second = odd(), odd()
       for k, target in ipairs(targets) do
         try(name, f, target)
-        for _, a in ipairs(odd()) do
+        for _, a in ipairs(first) do
           try(name, f, target, a)
-          for _, b in ipairs(k == 1 and odd() or {}) do
-            try(name, f, target, a, b)
-          end
           try(name, f, target, a, 1, a)
           try(name, f, target, 1, 1, a)
+          if k == 1 then
+            for _, b in ipairs(second) do
+              try(name, f, target, a, b)
+            end
+          end
         end
       end
-      for _, a in ipairs(odd()) do
+      for _, a in ipairs(first) do
         try(name, f, a)
       end
     end
-    for name, f in pairs(r) do
-      if type(f) == "function" and methods[name] or ("tensor zeros ones full eye linspace arange cat stack is_tensor\
-          minimum maximum rng"):find("%f[%w]" .. name .. "%f[%W]") then
-        try(name, f)
-        for _, a in ipairs(odd()) do
-          try(name, f, a)
-          for _, b in ipairs(odd()) do
-            try(name, f, a, b)
-          end
-          try(name, f, a, 1, a)
+    for name in ([[tensor zeros ones full eye linspace arange cat stack is_tensor minimum maximum rng exp mm
+        set_default_dtype]]):gmatch "%S+" do
+      local f, first, second = assert(r[name]), odd(), odd()
+      try(name, f)
+      for _, a in ipairs(first) do
+        try(name, f, a)
+        try(name, f, a, 1, a)
+        for _, b in ipairs(second) do
+          try(name, f, a, b)
         end
       end
     end
     for _, target in ipairs(targets) do
-      for _, a in ipairs(odd()) do
+      local first, second = odd(), odd()
+      for _, a in ipairs(first) do
         try("index", function() return target[a] end)
         try("index", function() return target[{ a }] end)
         try("index", function() return target[{ { a, 1 } }] end)
@@ -554,7 +557,7 @@ describe("whatever a script passes", function()
         try("operators", function() return target ^ a end)
         try("operators", function() return target < a end)
         try("operators", function() return target == a, #target, -target, tostring(target) end)
-        for _, b in ipairs(odd()) do
+        for _, b in ipairs(second) do
           try("assignment", function() target[a] = b end)
           try("assignment", function() target[{ a }] = b end)
         end
@@ -600,14 +603,14 @@ describe("whatever a script passes", function()
   end)
 
   it("gives memory back", function()
-    for _ = 1, 300 do
-      r.zeros(1000, 1000) -- 4 MB each: 1.2 GB if the collector did not know
+    for _ = 1, 500 do
+      r.zeros(1000, 1000) -- 4 MB each: 2 GB if the collector did not know
     end
     local status = io.open "/proc/self/status"
     if status then
       local resident = tonumber(status:read("a"):match "VmRSS:%s*(%d+)")
       status:close()
-      assert.is_true(resident < 600000)
+      assert.is_true(resident < 1000000) -- the sanitizer keeps a quarter of a GB of freed blocks
     end
   end)
 end)

@@ -65,7 +65,8 @@ static void test_round_trip(void **state) {
     /* Sixteen digits would have done, and seventeen were written? */
     snprintf(shortest, sizeof shortest, "%.15e", value);
     int digits = 0;
-    for (const char *p = text; *p && *p != 'e'; p++) digits += *p >= '0' && *p <= '9' && (digits || *p != '0');
+    for (const char *p = text; *p && *p != 'e'; p++)
+      digits += *p >= '0' && *p <= '9' && (digits || *p != '0');
     longer += digits > 16 && strtod(shortest, NULL) == value;
   }
   assert_true(longer < N / 200);

@@ -82,8 +82,10 @@ static void test_errors(void **state) {
   };
   rnl_csv csv;
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    assert_int_equal(rnl_csv_decode(&csv, cases[i].text, strlen(cases[i].text), 0, "t", &err), RNL_ERR_FORMAT);
-    if (!strstr(err.text, cases[i].message)) fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].message);
+    assert_int_equal(rnl_csv_decode(&csv, cases[i].text, strlen(cases[i].text), 0, "t", &err),
+                     RNL_ERR_FORMAT);
+    if (!strstr(err.text, cases[i].message))
+      fail_msg("\"%s\" does not say \"%s\"", err.text, cases[i].message);
     assert_null(csv.names);
   }
   assert_int_equal(rnl_csv_decode(&csv, "1,2\n3,\0\n", 8, 0, "t", &err), RNL_ERR_FORMAT);

@@ -143,7 +143,8 @@ static void test_hostile_npy(void **state) {
     { "{'descr': '<f8', 'descr': '<f8', 'shape': (1,)}", "there twice" },
     { "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), 'x': 1}", "unknown" },
     { DICT("<f8", "False", "(1,)") "; import os", "text behind" },
-    { "", "no dict" }, { "{", "a key" }, { "{'", "a key" }, { "{'descr'", "a key" }, { "{'descr':", "no short" },
+    { "", "no dict" }, { "{", "a key" }, { "{'", "a key" }, { "{'descr'", "a key" },
+    { "{'descr':", "no short" },
     { "{'descr': '<f8", "no short" }, { "{'descr': '<f8'", "does not end" }, { "{'shape': ", "no tuple" },
   };
   rnl_buffer b = { 0 };
@@ -157,9 +158,11 @@ static void test_hostile_npy(void **state) {
     free(exact);
   }
   make_npy(&b, DICT("<u8", "False", "(1,)"), &(uint64_t){ UINT64_MAX }, 8);
-  expect_error(rnl_npy_decode(&t, b.data, b.length, "t", &err), RNL_ERR_FORMAT, "element 1 is an integer beyond");
+  expect_error(rnl_npy_decode(&t, b.data, b.length, "t", &err), RNL_ERR_FORMAT,
+               "element 1 is an integer beyond");
   make_npy(&b, DICT("<i8", "False", "(1,)"), &(int64_t){ INT64_MIN }, 8);
-  expect_error(rnl_npy_decode(&t, b.data, b.length, "t", &err), RNL_ERR_FORMAT, "element 1 is an integer beyond");
+  expect_error(rnl_npy_decode(&t, b.data, b.length, "t", &err), RNL_ERR_FORMAT,
+               "element 1 is an integer beyond");
   /* Every cut of a good file is refused. */
   make_npy(&b, DICT("<f8", "False", "(1,)"), &(double){ 1 }, 8);
   for (size_t n = 0; n < b.length; n++) {

@@ -105,7 +105,8 @@ static void test_hostile(void **state) {
     { "{\"a\":" T("F32", "[1]", 4, 8) "}", "begins at byte 4" },
     { "{\"a\":" T("F32", "[1]", 0, 4) "}", "8 bytes of data; its tensors take 4" },
     { "{\"a\":" T("F32", "[2]", 0, 8) ",\"b\":" T("F32", "[1]", 4, 8) "}", "begins at byte 4, not where" },
-    { "{\"a\":" T("F32", "[2]", 0, 8) ",\"a\":" T("F32", "[2]", 0, 8) "}", "bad safetensors header: duplicate" },
+    { "{\"a\":" T("F32", "[2]", 0, 8) ",\"a\":" T("F32", "[2]", 0, 8) "}",
+      "bad safetensors header: duplicate" },
     { "{\"a\":" T("F32", "[-2]", 0, 8) "}", "no natural number" },
     { "{\"a\":" T("F32", "[2.0]", 0, 8) "}", "no natural number" },
     { "{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,2]", 0, 8) "}", "9 dimensions" },
@@ -116,7 +117,8 @@ static void test_hostile(void **state) {
     { "{\"__metadata__\":{\"a\":1},\"a\":" T("F32", "[2]", 0, 8) "}", "must map text to text" },
     { "{\"__metadata__\":[],\"a\":" T("F32", "[2]", 0, 8) "}", "must map text to text" },
     { " {}", "does not begin with '{'" }, { "", "does not begin" }, { "[]", "does not begin" },
-    { "{\"a\":", "bad safetensors header" }, { "{\"a\":" T("F32", "[2]", 0, 8) "} x", "bad safetensors header" },
+    { "{\"a\":", "bad safetensors header" },
+    { "{\"a\":" T("F32", "[2]", 0, 8) "} x", "bad safetensors header" },
     { "{\"a\\u0000b\":" T("F32", "[2]", 0, 8) "}", "bad safetensors header" },
   };
   rnl_buffer b = { 0 };
@@ -153,14 +155,16 @@ static void test_random_damage(void **state) {
   rnl_buffer b = { 0 };
   rnl_rng rng;
   rnl_rng_init(&rng, 3, RNL_RNG_USER, 0);
-  make_file(&b, "{\"a\":" T("F32", "[2]", 0, 8) ",\"b\":" T("F64", "[1,1]", 8, 16) "}", "123456781234567", 16);
+  make_file(&b, "{\"a\":" T("F32", "[2]", 0, 8) ",\"b\":" T("F64", "[1,1]", 8, 16) "}",
+            "123456781234567", 16);
   for (int i = 0; i < 20000; i++) {
     char copy[512];
     rnl_tensors list = { 0 };
     json_t *metadata;
     memcpy(copy, b.data, b.length);
     for (int k = 0; k < 1 + i % 3; k++)
-      copy[rnl_rng_below(&rng, b.length)] = i % 2 ? (char)rnl_rng_u32(&rng) : (char)('0' + rnl_rng_below(&rng, 10));
+      copy[rnl_rng_below(&rng, b.length)] =
+          i % 2 ? (char)rnl_rng_u32(&rng) : (char)('0' + rnl_rng_below(&rng, 10));
     if (rnl_safetensors_decode(&list, &metadata, copy, b.length, "t", &err) == RNL_OK) json_decref(metadata);
     rnl_tensors_free(&list);
   }

@@ -57,7 +57,8 @@ static rnl_extent extent_of(double low, double high, bool whole) {
 
 static bool has_label(const rnl_axis *axis, double at, const char *label) {
   for (size_t i = 0; i < axis->count; i++)
-    if (fabs(axis->tics[i].at - at) <= 1e-9 * fabs(at) && strcmp(axis->tics[i].label, label) == 0) return true;
+    if (fabs(axis->tics[i].at - at) <= 1e-9 * fabs(at) && strcmp(axis->tics[i].label, label) == 0)
+      return true;
   return false;
 }
 
@@ -98,7 +99,8 @@ static void axes(void **state) {
     for (int log = 0; log < 2; log++)
       for (int snug = 0; snug < 2; snug++) {
         rnl_axis_choose(&a, odd[i], NAN, NAN, log, 5, snug);
-        if (!(a.low < a.high)) print_error("case %zu, log %d, snug %d: %g to %g\n", i, log, snug, a.low, a.high);
+        if (!(a.low < a.high))
+          print_error("case %zu, log %d, snug %d: %g to %g\n", i, log, snug, a.low, a.high);
         assert_true(isfinite(a.low) && isfinite(a.high) && a.low < a.high);
         for (size_t k = 0; k < a.count; k++) assert_true(isfinite(a.tics[k].at));
       }
@@ -175,7 +177,8 @@ static void script(void **state) {
   assert_non_null(strstr(gp.data, "FORMATS = 'svg pdf'"));
   assert_non_null(strstr(gp.data, "TITLE = 'it’s'"));
   assert_null(strstr(gp.data, "pngcairo"));
-  assert_non_null(strstr(gp.data, "index 1 using 1:2:3 with filledcurves ls 2 notitle, \\\n       'all.dat' index 0"));
+  assert_non_null(strstr(gp.data, "index 1 using 1:2:3 with filledcurves ls 2 notitle, \\\n"
+                                  "       'all.dat' index 0"));
   assert_non_null(strstr(gp.data, "title LEGEND2"));
   assert_null(strstr(gp.data, "LEGEND3")); /* one entry for both series called "line" */
   assert_non_null(strstr(dat.data, "# line, panel 1\n1 1\n2 2\n\n5 4\n6 8\n\n\n# band, panel 1\n1 1 2\n"));
@@ -225,7 +228,8 @@ static void wrong_descriptions(void **state) {
     assert_int_equal(rnl_figure_add_panel(figure, NULL, &panel, &err), RNL_OK);
   double y[] = {1};
   assert_int_equal(rnl_panel_add_series(panel, &(rnl_series){.n = 1}, &err), RNL_ERR_ARG);
-  assert_int_equal(rnl_panel_add_series(panel, &(rnl_series){.kind = RNL_SERIES_BAND, .n = 1, .y = y}, &err), RNL_ERR_ARG);
+  assert_int_equal(rnl_panel_add_series(panel, &(rnl_series){.kind = RNL_SERIES_BAND, .n = 1, .y = y}, &err),
+                   RNL_ERR_ARG);
   assert_int_equal(rnl_panel_add_series(panel, &(rnl_series){.role = -1, .n = 1, .y = y}, &err), RNL_ERR_ARG);
   assert_int_equal(rnl_figure_add_panel(figure, NULL, &panel, &err), RNL_ERR_ARG);
   figure->width_mm = 5;

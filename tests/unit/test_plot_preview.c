@@ -33,8 +33,8 @@ static void ascii_diagonal(void **state) {
   double y[41];
   for (int i = 0; i < 41; i++) y[i] = i;
   rnl_series s = {.n = 41, .y = y};
-  rnl_buffer out = drawn(&(rnl_preview){.ascii = true, .width = 30, .height = 8, .series = &s, .series_count = 1,
-                                        .xlabel = "epoch"}, 7);
+  rnl_buffer out = drawn(&(rnl_preview){.ascii = true, .width = 30, .height = 8, .series = &s,
+                                        .series_count = 1, .xlabel = "epoch"}, 7);
   assert_string_equal(out.data,
                       "      40 |                ****\n"
                       "         |            ****\n"
@@ -53,7 +53,8 @@ static void braille_log_and_gaps(void **state) {
   for (int i = 0; i < 200; i++) y[i] = pow(10, -i / 40.0), y2[i] = i % 3 ? y[i] * 2 : NAN;
   y[50] = -1;
   y[60] = INFINITY;
-  rnl_series s[] = {{.label = "target", .n = 200, .y = y}, {.label = "predicted", .role = 1, .n = 200, .y = y2}};
+  rnl_series s[] = {{.label = "target", .n = 200, .y = y},
+                    {.label = "predicted", .role = 1, .n = 200, .y = y2}};
   rnl_preview preview = {.log_y = true, .title = "it's\na title", .series = s, .series_count = 2};
   rnl_buffer out = drawn(&preview, 14);
   assert_non_null(strstr(out.data, "it’s a title"));
@@ -81,9 +82,11 @@ static void awkward_data(void **state) {
   rnl_buffer_free(&out);
   out = drawn(&(rnl_preview){.series_count = 0}, 1);
   rnl_buffer_free(&out);
-  out = drawn(&(rnl_preview){.series = &(rnl_series){.n = 1, .y = one}, .series_count = 1, .log_y = true}, 13);
+  out = drawn(&(rnl_preview){.series = &(rnl_series){.n = 1, .y = one}, .series_count = 1, .log_y = true},
+              13);
   rnl_buffer_free(&out);
-  out = drawn(&(rnl_preview){.series = &(rnl_series){.n = 3, .y = constant}, .series_count = 1, .log_y = true}, 13);
+  out = drawn(&(rnl_preview){.series = &(rnl_series){.n = 3, .y = constant}, .series_count = 1,
+                             .log_y = true}, 13);
   rnl_buffer_free(&out);
   out = drawn(&(rnl_preview){.series = &(rnl_series){.n = 2, .y = huge}, .series_count = 1}, 1);
   rnl_buffer_free(&out);

@@ -37,7 +37,8 @@ static void make_run(const char *experiment, rnl_run_status status, int rows, do
   rnl_run *run;
   rnl_buffer warnings = { 0 };
   json_t *head = json_pack("{s:s, s:i, s:{s:f, s:i, s:s, s:b, s:[i, i], s:n}}", "script", "s.lua", "seed", 7,
-                           "params", "lr", 0.01, "hidden", 5, "cell", "elman", "flag", 0, "list", 1, 2, "none");
+                           "params", "lr", 0.01, "hidden", 5, "cell", "elman", "flag", 0, "list", 1,
+                           2, "none");
   must(rnl_run_create(&run, test_folder, experiment, head, &err));
   must(rnl_run_metrics_begin(run, 2, (const char *[]){ "val_loss", "loss" }, &err));
   for (int64_t i = 1; i <= rows; i++)
@@ -79,7 +80,8 @@ static char *dump(void) {
   sqlite3 *db;
   rnl_buffer text = { 0 };
   assert_int_equal(sqlite3_open(test_path("rnnlab.db"), &db), SQLITE_OK);
-  static const char *const queries[] = { "SELECT * FROM runs ORDER BY name", "SELECT * FROM params ORDER BY 1, 2",
+  static const char *const queries[] = { "SELECT * FROM runs ORDER BY name",
+                                         "SELECT * FROM params ORDER BY 1, 2",
                                          "SELECT * FROM metrics ORDER BY 1, 2",
                                          "SELECT run, points, hex(data) FROM curves ORDER BY run" };
   for (int q = 0; q < 4; q++) {
@@ -175,7 +177,8 @@ static void test_curve(void **state) {
   rnl_free(epochs);
   rnl_free(values);
   assert_int_equal(rnl_index_curve(test_folder, "d-1", &points, &epochs, &values, &err), RNL_ERR_NOT_FOUND);
-  assert_int_equal(rnl_index_curve(test_path("a-1"), "d", &points, &epochs, &values, &err), RNL_ERR_NOT_FOUND);
+  assert_int_equal(rnl_index_curve(test_path("a-1"), "d", &points, &epochs, &values, &err),
+                   RNL_ERR_NOT_FOUND);
   assert_int_equal(rnl_alloc_live(), 0);
 }
 
@@ -221,7 +224,9 @@ static void test_heals(void **state) {
     rnl_free(healed);
   }
   rnl_free(good);
-  static const char *const junk[] = { "this is no database at all, but long enough to be looked at......", "" };
+  static const char *const junk[] = {
+    "this is no database at all, but long enough to be looked at......", ""
+  };
   for (size_t i = 0; i < 2; i++) {
     put_text(test_path("rnnlab.db"), junk[i]);
     expect_names(list_runs(NULL, ""), "a-1 a-2");

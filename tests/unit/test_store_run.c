@@ -77,8 +77,8 @@ static void test_statuses(void **state) {
 static void test_whole_life(void **state) {
   (void)state;
   char *results = test_path("deep/results");
-  json_t *head = json_pack("{s:s, s:{s:f, s:i, s:s, s:b}, s:i, s:s}", "script", "scripts/a.lua", "params", "lr",
-                           0.1, "hidden", 5, "cell", "elman", "flag", 1, "seed", 3, "run", "not this");
+  json_t *head = json_pack("{s:s, s:{s:f, s:i, s:s, s:b}, s:i, s:s}", "script", "scripts/a.lua", "params",
+                           "lr", 0.1, "hidden", 5, "cell", "elman", "flag", 1, "seed", 3, "run", "not this");
   rnl_run *run;
   must(rnl_run_create(&run, results, "exp", head, &err));
   json_decref(head);
@@ -177,7 +177,8 @@ static void test_bad_arguments(void **state) {
   rnl_run *run;
   static const char *const names[] = { "../x", "a/b", "", ".a", "a b", "a\n" };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    expect_error(rnl_run_create(&run, test_folder, names[i], NULL, &err), RNL_ERR_ARG, "cannot name a folder");
+    expect_error(rnl_run_create(&run, test_folder, names[i], NULL, &err), RNL_ERR_ARG,
+                 "cannot name a folder");
   expect_error(rnl_run_create(&run, "", "a", NULL, &err), RNL_ERR_ARG, "results folder");
   put_text(test_path("file"), "");
   expect_error(rnl_run_create(&run, test_path("file"), "a", NULL, &err), RNL_ERR_IO, "file: cannot make");
@@ -229,7 +230,8 @@ static void test_find(void **state) {
                "\"tut\" may mean 11 runs: ..., tut-6, tut-7, tut-8, tut-9, tut-10, tut-11 (11 in all)");
   expect_error(rnl_run_find(&record, test_folder, "nix", &err), RNL_ERR_NOT_FOUND, "no run \"nix\" in");
   assert_non_null(strstr(err.text, "tut-11 (12 in all)"));
-  expect_error(rnl_run_find(&record, test_folder, "no/such", &err), RNL_ERR_NOT_FOUND, "no/such: there is no run");
+  expect_error(rnl_run_find(&record, test_folder, "no/such", &err), RNL_ERR_NOT_FOUND,
+               "no/such: there is no run");
   expect_error(rnl_run_find(&record, test_folder, "..", &err), RNL_ERR_NOT_FOUND, "no run");
   expect_error(rnl_run_find(&record, test_folder, "", &err), RNL_ERR_ARG, "empty");
   assert_null(record.json);
@@ -366,11 +368,12 @@ static void test_disk_full(void **state) {
 static void test_json_text(void **state) {
   (void)state;
   json_t *value = json_pack("{s:s, s:f, s:f, s:i, s:n, s:b, s:[f, i], s:[], s:{}, s:[s]}", "text",
-                            "a\"b\\c\n\t\x01", "real", 0.1, "whole", 3.0, "int", 3, "none", "yes", 1, "list", 0.5,
-                            2, "empty", "object", "names", "x");
+                            "a\"b\\c\n\t\x01", "real", 0.1, "whole", 3.0, "int", 3, "none", "yes", 1, "list",
+                            0.5, 2, "empty", "object", "names", "x");
   rnl_buffer b = { 0 };
   rnl_json_write(&b, value, 0);
-  assert_string_equal(b.data, "{\"text\": \"a\\\"b\\\\c\\n\\t\\u0001\", \"real\": 0.1, \"whole\": 3.0, \"int\": 3, "
+  assert_string_equal(b.data, "{\"text\": \"a\\\"b\\\\c\\n\\t\\u0001\", "
+                              "\"real\": 0.1, \"whole\": 3.0, \"int\": 3, "
                               "\"none\": null, \"yes\": true, \"list\": [0.5, 2], \"empty\": [], "
                               "\"object\": {}, \"names\": [\"x\"]}");
   for (int indent = 0; indent <= 2; indent += 2) {

@@ -12,7 +12,7 @@
 ---@field y2? rnnlab.plot.values the other edge of a band
 ---@field label? string its name in the legend; series of one name share an entry
 ---@field kind? "line"|"points"|"steps"|"band" default "line"
----@field role? "target"|"predicted"|integer how it looks: dark, blue, or the palette's k-th colour; default its place in the panel
+---@field role? "target"|"predicted"|integer dark, blue, the palette's k-th colour; default: its place
 ---@field marks? boolean a dot at each point of a line
 
 ---@class rnnlab.plot.panel
@@ -44,13 +44,22 @@
 ---@field color? boolean ANSI colours
 ---@field ascii? boolean nothing beyond ASCII
 
+---@class rnnlab.plot.info
+---@field path string
+---@field version string "5.4 patchlevel 4"
+---@field svg boolean
+---@field pngcairo boolean
+---@field pdfcairo boolean
+---@field cairolatex boolean
+
 ---@class rnnlab.core.plot
 local plot = {}
 
 --- Draw figures into a folder (made where missing): for each NAME.gp and NAME.dat, with which
 --- `gnuplot NAME.gp` redraws it, and NAME.svg, .png, .pdf. One gnuplot process draws them all. Returns the
 --- pictures' file names; where some could not be drawn, what was and a message; where none could, nil, a
---- message and "not_found" (no gnuplot; the .gp and .dat are written) or "io". Raises for a wrong description.
+--- message and "not_found" (no gnuplot; the .gp and .dat are written) or "io". Raises for a wrong
+--- description.
 ---@param figures rnnlab.plot.figure[]
 ---@param folder string
 ---@param formats? ("svg"|"png"|"pdf")[] default all three
@@ -66,7 +75,7 @@ function plot.preview(description) end
 
 --- The gnuplot that would draw: path, version, and which of the terminals it has. Nil and a message where
 --- there is none.
----@return { path: string, version: string, svg: boolean, pngcairo: boolean, pdfcairo: boolean, cairolatex: boolean }?
+---@return rnnlab.plot.info?
 ---@return string? message
 function plot.info() end
 

@@ -162,10 +162,17 @@ function nn.Elman(inputs, hidden, outputs, options) end
 ---@return rnnlab.Module
 function nn.Jordan(inputs, hidden, outputs, options) end
 
+---@class rnnlab.linear.options
+---@field activation? rnnlab.activation default "linear"
+---@field init? rnnlab.init|table<string, rnnlab.init>
+---@field name? string for messages
+---@field V? rnnlab.weights weight, (inputs, outputs)
+---@field c? rnnlab.weights bias, (outputs)
+
 --- y = activation(x V + c) at each step.
 ---@param inputs integer
 ---@param outputs integer
----@param options? { activation: rnnlab.activation?, init: rnnlab.init?, name: string?, V: rnnlab.weights?, c: rnnlab.weights? }
+---@param options? rnnlab.linear.options
 ---@return rnnlab.Module
 function nn.Linear(inputs, outputs, options) end
 
