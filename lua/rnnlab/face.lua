@@ -56,6 +56,13 @@ function face.new(loader)
   end
   return setmetatable(r, {
     __metatable = false,
+    __pairs = function() -- everything there is, sorted, not only what was used
+      local all, i = names(), 0
+      return function()
+        i = i + 1
+        if all[i] then return all[i], r[all[i]] end
+      end
+    end,
     __index = function(_, name)
       local value = find(name)
       if value == nil then

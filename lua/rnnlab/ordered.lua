@@ -44,7 +44,7 @@ end
 
 -- pairs(t) as in Lua, __pairs included; entries may be changed or removed on the way.
 function ordered.pairs(t)
-  local meta = getmetatable(t)
+  local meta = debug.getmetatable(t) -- also of tables that hide theirs
   if type(meta) == "table" and rawget(meta, "__pairs") ~= nil or type(t) ~= "table" then
     return pairs(t)
   end

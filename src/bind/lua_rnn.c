@@ -15,7 +15,8 @@
 static const char *text_field(lua_State *L, int table, const char *key, const char *fallback) {
   if (lua_isnoneornil(L, table)) return fallback;
   int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TSTRING) rnl_lua_fail(L, "%s must be a string, not %s", key, rnl_lua_kind_of(L, -1));
+  if (type != LUA_TNIL && type != LUA_TSTRING)
+    rnl_lua_fail(L, "%s must be a string, not %s", key, rnl_lua_kind_of(L, -1));
   const char *text = type == LUA_TNIL ? fallback : lua_tostring(L, -1);
   lua_pop(L, 1); /* the table still holds the string */
   return text;
@@ -24,7 +25,8 @@ static const char *text_field(lua_State *L, int table, const char *key, const ch
 static double number_field(lua_State *L, int table, const char *key, double fallback) {
   if (lua_isnoneornil(L, table)) return fallback;
   int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TNUMBER) rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
+  if (type != LUA_TNIL && type != LUA_TNUMBER)
+    rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
   double value = type == LUA_TNIL ? fallback : lua_tonumber(L, -1);
   lua_pop(L, 1);
   return value;

@@ -83,7 +83,8 @@ static void check(lua_State *L, rnl_status status, const rnl_error *err) {
 
 static double number_option(lua_State *L, int table, const char *key, double fallback) {
   int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TNUMBER) rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
+  if (type != LUA_TNIL && type != LUA_TNUMBER)
+    rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
   double value = type == LUA_TNIL ? fallback : lua_tonumber(L, -1);
   lua_pop(L, 1);
   return value;
@@ -158,7 +159,8 @@ static int new_trainer(lua_State *L) {
   options.seed = lua_isnil(L, -1) ? 1 : (uint64_t)rnl_lua_check_whole(L, -1, 0, INT64_MAX, "seed");
   lua_settop(L, spec);
 
-  if (lua_getfield(L, spec, "params") != LUA_TTABLE) return rnl_lua_fail(L, "trainer: params must be a list of tensors");
+  if (lua_getfield(L, spec, "params") != LUA_TTABLE)
+    return rnl_lua_fail(L, "trainer: params must be a list of tensors");
   const int list = lua_gettop(L);
   const lua_Integer count = luaL_len(L, list);
   if (count < 0 || count > 100000) return rnl_lua_fail(L, "trainer: params has %d entries", (int)count);

@@ -15,22 +15,22 @@ struct rnl_plan {
   rnl_node **nodes; /* by serial number: an order in which they can run */
   int n_nodes, nodes_capacity;
   bool *backward; /* nodes[i] lies between the loss and a parameter */
-  rnl_var **parameters;
-  int n_parameters, parameters_capacity;
 };
 
 /* ---- collecting ----------------------------------------------------------------------------- */
 
-/* Append to an array of pointers that doubles. */
-static bool push(void ***array, int *count, int *capacity, void *item) {
-  if (*count == *capacity) {
-    int grown = *capacity ? 2 * *capacity : 16;
-    void **bigger = rnl_realloc(*array, (size_t)*count, (size_t)grown, sizeof *bigger);
+/* Append a node to an array that doubles, unless it is there: `next`, not NULL, marks it as seen. */
+static bool see(rnl_plan *plan, rnl_node *node) {
+  if (!node || node->next) return true;
+  if (plan->n_nodes == plan->nodes_capacity) {
+    const int grown = plan->nodes_capacity ? 2 * plan->nodes_capacity : 16;
+    rnl_node **bigger = rnl_realloc(plan->nodes, (size_t)plan->n_nodes, (size_t)grown, sizeof *bigger);
     if (!bigger) return false;
-    *array = bigger;
-    *capacity = grown;
+    plan->nodes = bigger;
+    plan->nodes_capacity = grown;
   }
-  (*array)[(*count)++] = item;
+  node->next = node;
+  plan->nodes[plan->n_nodes++] = node;
   return true;
 }
 
@@ -50,26 +50,13 @@ static int node_position(const rnl_plan *plan, const rnl_node *node) {
   return -1;
 }
 
-/* All nodes behind the roots. `next` marks a node as seen (the last points at itself), so that the
- * walk is linear; the marks are taken off before leaving. */
+/* All nodes behind the roots, each once; the marks are taken off before leaving. */
 static rnl_status collect(rnl_plan *plan, rnl_error *err) {
   bool ok = true;
-  for (int i = 0; i < plan->n_roots && ok; i++) {
-    rnl_node *node = plan->roots[i]->creator;
-    if (node && !node->next) {
-      ok = push((void ***)&plan->nodes, &plan->n_nodes, &plan->nodes_capacity, node);
-      if (ok) node->next = node;
-    }
-  }
-  for (int i = 0; i < plan->n_nodes && ok; i++) {
-    rnl_node *node = plan->nodes[i];
-    for (int k = 0; k < node->n_in && ok; k++) {
-      rnl_node *behind = node->in[k] ? node->in[k]->creator : NULL;
-      if (!behind || behind->next) continue;
-      ok = push((void ***)&plan->nodes, &plan->n_nodes, &plan->nodes_capacity, behind);
-      if (ok) behind->next = behind;
-    }
-  }
+  for (int i = 0; i < plan->n_roots && ok; i++) ok = see(plan, plan->roots[i]->creator);
+  for (int i = 0; i < plan->n_nodes && ok; i++)
+    for (int k = 0; k < plan->nodes[i]->n_in && ok; k++)
+      if (plan->nodes[i]->in[k]) ok = see(plan, plan->nodes[i]->in[k]->creator);
   for (int i = 0; i < plan->n_nodes; i++) plan->nodes[i]->next = NULL;
   if (!ok) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory collecting a plan");
   if (plan->n_nodes) qsort(plan->nodes, (size_t)plan->n_nodes, sizeof *plan->nodes, by_serial);
@@ -117,17 +104,6 @@ static rnl_status prepare_backward(rnl_plan *plan, rnl_error *err) {
       return rnl_fail(err, RNL_ERR_ARG, "%s has no gradient", node->op->name);
     plan->backward[i] = wanted;
   }
-  for (int i = 0; i < plan->n_nodes; i++)
-    for (int k = 0; plan->backward[i] && k < plan->nodes[i]->n_in; k++) {
-      rnl_var *var = plan->nodes[i]->in[k];
-      if (!var || !var->requires_grad) continue;
-      bool known = false;
-      for (int p = 0; p < plan->n_parameters && !known; p++)
-        known = plan->parameters[p]->slot == var->slot;
-      if (!known && !push((void ***)&plan->parameters, &plan->n_parameters, &plan->parameters_capacity,
-                          var))
-        return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
-    }
   return RNL_OK;
 }
 
@@ -167,7 +143,6 @@ void rnl_plan_free(rnl_plan *plan) {
   rnl_free(plan->roots);
   rnl_free(plan->nodes);
   rnl_free(plan->backward);
-  rnl_free(plan->parameters);
   rnl_free(plan);
 }
 
@@ -184,10 +159,6 @@ rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) {
     if (plan->backward[i]) RNL_TRY(plan->nodes[i]->op->backward(plan->nodes[i], err));
   return RNL_OK;
 }
-
-int rnl_plan_parameter_count(const rnl_plan *plan) { return plan->n_parameters; }
-rnl_var *rnl_plan_parameter(const rnl_plan *plan, int i) { return plan->parameters[i]; }
-int rnl_plan_node_count(const rnl_plan *plan) { return plan->n_nodes; }
 
 rnl_layout rnl_plan_wanted_layout(const rnl_plan *plan, const rnl_var *leaf) {
   rnl_layout wanted = RNL_LAYOUT_STRIDED;

@@ -27,15 +27,11 @@ rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err);
 rnl_status rnl_plan_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents,
                         double *loss_tangent, rnl_error *err);
 
-/* Parameters behind the loss, in the order the tape first uses them. */
-int rnl_plan_parameter_count(const rnl_plan *plan);
-rnl_var *rnl_plan_parameter(const rnl_plan *plan, int i);
 /* The layout that all users of a (batch, time, feature) leaf want; RNL_LAYOUT_STRIDED where they
  * differ or do not care. A leaf laid out so costs no repacking at a replay. */
 rnl_layout rnl_plan_wanted_layout(const rnl_plan *plan, const rnl_var *leaf);
 /* Bytes of all values, gradients and work buffers the plan holds. */
 size_t rnl_plan_bytes(const rnl_plan *plan);
-int rnl_plan_node_count(const rnl_plan *plan);
 
 /* One backward pass from `loss` as computed (REPL, tests): makes a plan, runs it once, frees it. The
  * gradients stay in the parameters. ERR_SHAPE where loss is no scalar; ERR_ARG where nothing in it

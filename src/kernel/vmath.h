@@ -26,22 +26,35 @@ inline_always vec vec_sigmoid(vec x) { return vec_map(x, sigmoid_double); }
 
 #else
 
+inline_always vec vec_map(vec x, float (*f)(float)) {
+  real lane[VEC_LANES];
+  memcpy(lane, &x, sizeof lane);
+  for (int i = 0; i < VEC_LANES; i++) lane[i] = f(lane[i]);
+  memcpy(&x, lane, sizeof lane);
+  return x;
+}
+
 /* tanh(x) = x P(z) / Q(z), z = x^2, P and Q of degree 4. The fit is minimax in the relative error on
  * [-9.02, 9.02] (iteratively reweighted least squares, 2.1e-8), its coefficients then moved among
- * neighbouring floats to lower the largest error of the whole evaluation: 4.4 ULP. Past the limit tanh
- * rounds to 1, which the limit's own value gives. Both polynomials are evaluated by Estrin's scheme,
- * (1 + a z) + z^2 ((b + c z) + d z^2): the shortest chain, which is what a recurrence waits for. */
+ * neighbouring floats to lower the largest error of the whole evaluation, with no result past 1. Beyond
+ * the limit tanh rounds to 1, which the limit's own value gives. Both polynomials are evaluated by
+ * Estrin's scheme, (1 + a z) + z^2 ((b + c z) + d z^2): the shortest chain, which is what a recurrence
+ * waits for. Without fused multiply-adds the roundings add up past 5 ULP, and libm serves. */
 inline_always vec vec_tanh(vec x) {
-  const vec limit = vec_set1(0x1.17978cp+3f);
+#if defined(__FMA__)
+  const vec limit = vec_set1(0x1.03734cp+3f);
   x = vec_min(limit, vec_max(-limit, x));
   vec z = x * x, z2 = z * z;
-  vec p = vec_fma(vec_set1(0x1.12044p-3f), z, vec_set1(1.0f));
-  vec q = vec_fma(vec_set1(0x1.de576ap-2f), z, vec_set1(1.0f));
-  vec p_high = vec_fma(vec_set1(0x1.5955p-16f), z, vec_set1(0x1.c9f81ep-9f));
-  vec q_high = vec_fma(vec_set1(0x1.584196p-12f), z, vec_set1(0x1.a7df1p-6f));
-  p_high = vec_fma(vec_set1(0x1.c9a2c2p-27f), z2, p_high);
-  q_high = vec_fma(vec_set1(0x1.a0b7bep-21f), z2, q_high);
+  vec p = vec_fma(vec_set1(0x1.12043cp-3f), z, vec_set1(1.0f));
+  vec q = vec_fma(vec_set1(0x1.de5768p-2f), z, vec_set1(1.0f));
+  vec p_high = vec_fma(vec_set1(0x1.595504p-16f), z, vec_set1(0x1.c9f826p-9f));
+  vec q_high = vec_fma(vec_set1(0x1.58419ep-12f), z, vec_set1(0x1.a7df0ep-6f));
+  p_high = vec_fma(vec_set1(0x1.c9a498p-27f), z2, p_high);
+  q_high = vec_fma(vec_set1(0x1.a0b7dcp-21f), z2, q_high);
   return x * vec_fma(p_high, z2, p) / vec_fma(q_high, z2, q);
+#else
+  return vec_map(x, tanhf);
+#endif
 }
 
 /* e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2 and e^r = 1 + r + r^2 q(r), q of degree 4

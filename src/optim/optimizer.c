@@ -92,6 +92,3 @@ void rnl_optimizer_step(rnl_optimizer *o) {
                  rnl_tensor_data(value), state);
   }
 }
-
-void rnl_optimizer_set_lr(rnl_optimizer *o, double lr) { o->options.lr = lr; }
-double rnl_optimizer_lr(const rnl_optimizer *o) { return o->options.lr; }

@@ -45,9 +45,6 @@ void rnl_optimizer_free(rnl_optimizer *optimizer);
 /* One step. Parameters without a gradient stay. Allocates nothing. */
 void rnl_optimizer_step(rnl_optimizer *optimizer);
 
-void rnl_optimizer_set_lr(rnl_optimizer *optimizer, double lr);
-double rnl_optimizer_lr(const rnl_optimizer *optimizer);
-
 /* ---- clipping (clip.c): before a step, over all parameters ------------------------------------ */
 
 /* The global norm sqrt(sum of g^2); where it exceeds max_norm every gradient is scaled by max_norm/norm,

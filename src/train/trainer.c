@@ -229,7 +229,6 @@ int64_t rnl_trainer_epoch(const rnl_trainer *t) { return t->epoch; }
 const double *rnl_trainer_losses(const rnl_trainer *t) { return t->losses.values; }
 const double *rnl_trainer_val_losses(const rnl_trainer *t) { return t->val_losses.values; }
 double rnl_trainer_seconds(const rnl_trainer *t) { return t->seconds; }
-rnl_optimizer *rnl_trainer_optimizer(rnl_trainer *t) { return t->optimizer; }
 
 size_t rnl_trainer_bytes(const rnl_trainer *t) {
   size_t bytes = 0;

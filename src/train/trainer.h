@@ -57,7 +57,6 @@ const double *rnl_trainer_losses(const rnl_trainer *trainer);
 const double *rnl_trainer_val_losses(const rnl_trainer *trainer); /* NULL without a validation set */
 double rnl_trainer_seconds(const rnl_trainer *trainer);       /* spent in rnl_trainer_run so far */
 size_t rnl_trainer_bytes(const rnl_trainer *trainer);         /* of all its plans */
-rnl_optimizer *rnl_trainer_optimizer(rnl_trainer *trainer);
 
 /* Loss and prediction of a set with the weights as they are, in one batch; *prediction (may be NULL) is a
  * new row-major tensor. */

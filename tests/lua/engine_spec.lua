@@ -15,7 +15,8 @@ local function parameter(values)
 end
 
 local function weights()
-  return { weight_ih = parameter { { -1, .5 }, { .5, .1 }, { .2, -2 } }, weight_hh = parameter { { 2, 1.3 }, { 1.5, 0 } },
+  return { weight_ih = parameter { { -1, .5 }, { .5, .1 }, { .2, -2 } },
+    weight_hh = parameter { { 2, 1.3 }, { 1.5, 0 } },
     bias = parameter { .2, .2 }, weight_ho = parameter { { 2 }, { -1.5 } }, bias_o = parameter { .5 } }
 end
 
@@ -62,8 +63,8 @@ describe("core.linear and core.loss", function()
   end)
 
   it("refuse what does not fit", function()
-    refused("%(1, 2%) and weight is %(3, 1%)", core.linear, core.tensor { { 1, 2 } }, core.tensor { { 1 }, { 2 }, { 3 } })
-    refused("the prediction is %(2%) but the target is %(3%)", core.loss, "sse", core.tensor { 1, 2 }, core.tensor { 1, 2, 3 })
+    refused("%(1, 2%) and weight is %(3, 1%)", core.linear, core.tensor { { 1, 2 } }, core.zeros(3, 1))
+    refused("the prediction is %(2%) but the target is %(3%)", core.loss, "sse", core.zeros(2), core.zeros(3))
     refused("no loss \"sum\"; there are sse, mse", core.loss, "sum", x, x)
   end)
 end)

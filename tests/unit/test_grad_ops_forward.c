@@ -255,7 +255,8 @@ static void messages(void **state) {
 
 static void out_of_memory(void **state) {
   (void)state;
-  rnl_var *x = leaf(RNL_F32, RNL_LAYOUT_LANES, .5, 2, SIZES(5, 4, 3)), *w = LEAF(RNL_F32, 3, 2), *row = LEAF(RNL_F32, 3);
+  rnl_var *x = leaf(RNL_F32, RNL_LAYOUT_LANES, .5, 2, SIZES(5, 4, 3)), *w = LEAF(RNL_F32, 3, 2),
+          *row = LEAF(RNL_F32, 3);
   rnl_binary add = RNL_BINARY_ADD;
   const struct { const rnl_op *op; const void *attrs; rnl_var *other; } cases[] = {
       {&rnl_op_mm, NULL, w}, {&rnl_op_binary, &add, row}, {&rnl_op_cat, &(int){0}, x}};

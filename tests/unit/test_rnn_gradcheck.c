@@ -118,7 +118,8 @@ static void stacked(void **state) {
                       random_var(3, "hh1", 2, (int64_t[]){3, 3}),        random_var(4, "b1", 1, (int64_t[]){3}),
                       random_var(5, "ih2", 2, (int64_t[]){3, 4}),        random_var(6, "hh2", 2, (int64_t[]){4, 4}),
                       random_var(7, "b2", 1, (int64_t[]){4}),            random_var(8, "w3", 2, (int64_t[]){4, 2}),
-                      random_var(9, "b3", 1, (int64_t[]){2}),            random_var(10, "target", 3, (int64_t[]){3, 4, 2})};
+                      random_var(9, "b3", 1, (int64_t[]){2}),
+                      random_var(10, "target", 3, (int64_t[]){3, 4, 2})};
       enum { COUNT = sizeof p / sizeof p[0] };
       rnl_var *h1[2], *h2[2], *y, *loss;
       rnl_loss kind = RNL_LOSS_MSE;

@@ -23,7 +23,8 @@ typedef struct layer {
   rnl_var *in[RNL_RECURRENT_INPUTS];
 } layer;
 
-static layer layer_new(rnl_cell cell, rnl_regime regime, rnl_dtype dtype, int64_t input, int64_t hidden, int64_t output) {
+static layer layer_new(rnl_cell cell, rnl_regime regime, rnl_dtype dtype, int64_t input, int64_t hidden,
+                       int64_t output) {
   const int64_t feedback = cell == RNL_CELL_JORDAN ? output : hidden;
   return (layer){.attrs = {.cell = cell, .phi = RNL_ACT_TANH, .sigma = RNL_ACT_SIGMOID, .regime = regime, .name = "p"},
                  .in = {NULL, random_var(2, dtype, 2, (int64_t[]){input, hidden}),
@@ -135,8 +136,10 @@ static void expect_error(layer *l, rnl_var *x, rnl_status status, const char *co
 static void wrong_shapes_are_refused(void **state) {
   (void)state;
   layer l = layer_new(RNL_CELL_ELMAN, RNL_REGIME_AUTO, RNL_F32, 3, 5, 2);
-  rnl_var *x = random_var(1, RNL_F32, 3, (int64_t[]){8, 10, 3}), *flat = random_var(1, RNL_F32, 2, (int64_t[]){8, 3}),
-          *wide = random_var(1, RNL_F32, 3, (int64_t[]){8, 10, 4}), *other = random_var(1, RNL_F64, 3, (int64_t[]){8, 10, 3}),
+  rnl_var *x = random_var(1, RNL_F32, 3, (int64_t[]){8, 10, 3}),
+          *flat = random_var(1, RNL_F32, 2, (int64_t[]){8, 3}),
+          *wide = random_var(1, RNL_F32, 3, (int64_t[]){8, 10, 4}),
+          *other = random_var(1, RNL_F64, 3, (int64_t[]){8, 10, 3}),
           *bad = random_var(1, RNL_F32, 2, (int64_t[]){4, 5}), *keep;
   expect_error(&l, flat, RNL_ERR_SHAPE, (const char *[]){"elman layer p", "(8, 3)", "(batch, time, feature)", NULL});
   expect_error(&l, wide, RNL_ERR_SHAPE, (const char *[]){"elman layer p", "(8, 10, 4)", "(3, 5)", NULL});
