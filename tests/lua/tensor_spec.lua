@@ -488,32 +488,20 @@ describe("whatever a script passes", function()
   it("ends in a result or a clean error", function()
     local own = {}
     own[1] = own
-    local turn = 0
-    local function odd(thinned)
-      local all = {
+    local function odd()
+      return {
         0, -1, 1, 2.5, 0 / 0, 1 / 0, math.mininteger, math.maxinteger, 1e15, "x", "float64", true, {}, own, { 1, 2 },
         { { 1, 2 }, { 3 } }, { {}, { 2, -1 } }, { math.mininteger, math.maxinteger }, { { 1, math.maxinteger, 1 } },
         print, r.zeros(2, 3), r.zeros(0), r.tensor(1), r.zeros(3, 2, "float64"),
         r.ones(2):requires_grad_(), r.zeros(2, 1):expand(2, 3),
       }
-      -- With a collector that never rests every pair would take minutes: every seventh will do.
-      if thinned and os.getenv "RNNLAB_TEST_GC" == "aggressive" then
-        local some = {}
-        turn = turn % 7 + 1
-        for i = turn, #all, 7 do
-          some[#some + 1] = all[i]
-        end
-        return some
-      end
-      return all
     end
     local calls = 0
     local function try(name, f, ...)
       calls = calls + 1
       local ok, text = pcall(f, ...)
-      if not ok then
-        assert.is_string(text, name)
-        assert.is_nil(text:find "\n", name .. ": " .. text)
+      if not ok and (type(text) ~= "string" or text:find "\n") then -- luassert is slow, and this runs often
+        error(name .. ": " .. tostring(text), 0)
       end
     end
     local targets = { r.zeros(2, 3), r.zeros(0), r.tensor(1), r.zeros(2, 1):expand(2, 3), r.ones(2):requires_grad_() }
@@ -525,7 +513,7 @@ describe("whatever a script passes", function()
       methods[name] = assert(targets[1][name], name)
     end
     for name, f in pairs(methods) do
-      local first, second = odd(), odd(true)
+      local first, second = odd(), odd()
       for k, target in ipairs(targets) do
         try(name, f, target)
         for _, a in ipairs(first) do
@@ -556,7 +544,7 @@ describe("whatever a script passes", function()
       end
     end
     for _, target in ipairs(targets) do
-      local first, second = odd(), odd(true)
+      local first, second = odd(), odd()
       for _, a in ipairs(first) do
         try("index", function() return target[a] end)
         try("index", function() return target[{ a }] end)
@@ -574,7 +562,7 @@ describe("whatever a script passes", function()
         end
       end
     end
-    assert.is_true(calls > 5000)
+    assert.is_true(calls > 10000)
   end)
 
   it("survives a busy collector", function()
