@@ -9,7 +9,8 @@
 -- The tutorial's formula has coef = .2; its code leaves the factor out, which is coef=1.
 -- Its code feeds back h(t−1), an Elman network, the default here; its matrix formula feeds back Y(t−1),
 -- cell=jordan. Jordan learns this task badly: y2 needs x3 of three steps ago, and all that a Jordan
--- network carries from step to step are its two outputs. Expect a loss well above Elman's.
+-- network carries from step to step are its two outputs. Expect a best loss of 13 to 21
+-- where Elman ends near 0.8, and leaps on the way: the last epoch may be far above the best.
 -- The output is linear for both (targets reach 25).
 
 local r = require "rnnlab"

@@ -28,7 +28,7 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 status=0
 if [ -n "$preload" ]; then
-  env LD_PRELOAD="$preload" "$@" >"$log" 2>&1 || status=$?
+  env LD_PRELOAD="$preload" RNNLAB_GNUPLOT="$RNNLAB_SOURCE/tests/gnuplot_plain.sh" "$@" >"$log" 2>&1 || status=$?
 else
   "$@" >"$log" 2>&1 || status=$?
 fi

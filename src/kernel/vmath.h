@@ -37,8 +37,9 @@ inline_always vec vec_map(vec x, float (*f)(float)) {
 /* tanh(x) = x P(z) / Q(z), z = x^2, P and Q of degree 4. The fit is minimax in the relative error on
  * [-9.02, 9.02] (iteratively reweighted least squares, 2.1e-8), its coefficients then moved among
  * neighbouring floats to lower the largest error of the whole evaluation: 4.91 ULP over all floats, and
- * no result past 1. Beyond the limit its own value serves. Both polynomials are evaluated by Estrin's scheme, (1 + a z) + z^2 ((b + c z) + d z^2): the shortest chain, which is what a recurrence
- * waits for. Without fused multiply-adds the roundings add up past 5 ULP, and libm serves. */
+ * no result past 1. Beyond the limit its own value serves. Both polynomials are evaluated by Estrin's
+ * scheme, (1 + a z) + z^2 ((b + c z) + d z^2): the shortest chain, which is what a recurrence waits for.
+ * Without fused multiply-adds the roundings add up past 5 ULP, and libm serves. */
 inline_always vec vec_tanh(vec x) {
 #if defined(__FMA__)
   const vec limit = vec_set1(0x1.03b1ccp+3f);
