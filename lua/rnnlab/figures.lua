@@ -158,12 +158,13 @@ local function loss_series(run)
   return series
 end
 
--- "sse 1.12 after 10,000 epochs"
+-- "sse 1.12 in epoch 10,000": the curve's last point, which is the loss before that epoch's update (the run's
+-- own `loss` is the one after it)
 local function loss_text(run)
   local x, y = measured(run.metrics.epoch, run.metrics.loss or {})
   if #y == 0 then return nil end
-  return ("%s %s after %s"):format(run.loss or "loss", text.significant(y[#y], 3),
-    text.count(math.floor(x[#x]), "epoch"))
+  return ("%s %s in epoch %s"):format(run.loss or "loss", text.significant(y[#y], 3),
+    text.thousands(math.floor(x[#x])))
 end
 
 -- The learning curve: nil without metrics.

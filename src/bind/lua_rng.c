@@ -138,14 +138,16 @@ static int make_rng(lua_State *L) {
 
 static const luaL_Reg methods[] = {{"uniform", rng_uniform},         {"normal", rng_normal},
                                    {"integer", rng_integer},         {"permutation", rng_permutation},
-                                   {"__tostring", rng_tostring},     {NULL, NULL}};
+                                   {NULL, NULL}};
 static const luaL_Reg functions[] = {{"rng", make_rng}, {NULL, NULL}};
 
 int rnl_lua_open_rng(lua_State *L) {
   luaL_newmetatable(L, RNL_LUA_RNG);
+  lua_newtable(L); /* methods in a table of their own: rng.__index gives a script nothing */
   luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
   lua_setfield(L, -2, "__index");
+  lua_pushcfunction(L, rng_tostring);
+  lua_setfield(L, -2, "__tostring");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_pop(L, 1);

@@ -162,7 +162,8 @@ rnl_db_result rnl_db_open(sqlite3 **db, const char *path, rnl_error *err) {
   if (state == SCHEMA_NEWER) {
     rnl_fail(err, RNL_ERR_FORMAT,
              "%s: this index was written by a newer rnnlab (schema %lld, this one knows %d); use that "
-             "one, or make it anew with `rnnlab reindex`", path, (long long)version, RNL_INDEX_SCHEMA);
+             "one, or delete the file, and the next `rnnlab ls` makes it anew",
+             path, (long long)version, RNL_INDEX_SCHEMA);
     result = RNL_DB_NEWER;
   } else if (state == SCHEMA_FOREIGN) {
     rnl_fail(err, RNL_ERR_FORMAT, "%s: is a database, but not an rnnlab index", path);

@@ -354,7 +354,7 @@ rnl_status rnl_run_close(rnl_run *run, rnl_run_status status, const json_t *tail
     rnl_error problem;
     rnl_run_record record = { run->name, run->dir, run->json };
     if (rnl_index_put(run->results, &record, &run->curve, &problem) != RNL_OK && warnings)
-      rnl_buffer_printf(warnings, "the index was not updated (`rnnlab reindex` does it later): %s\n",
+      rnl_buffer_printf(warnings, "the index was not updated (the next `rnnlab ls` does it): %s\n",
                         problem.text);
   }
   return result == RNL_OK ? written : result;

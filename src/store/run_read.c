@@ -303,7 +303,7 @@ rnl_status rnl_run_update(const char *dir, const json_t *changes, rnl_buffer *wa
                                  : out_of_memory(&problem, dir);
     if (indexed == RNL_OK) indexed = rnl_index_put(results, &record, curve, &problem);
     if (indexed != RNL_OK && warnings)
-      rnl_buffer_printf(warnings, "the index was not updated (`rnnlab reindex` does it later): %s\n",
+      rnl_buffer_printf(warnings, "the index was not updated (the next `rnnlab ls` does it): %s\n",
                         problem.text);
     rnl_free(results);
   }
