@@ -82,16 +82,19 @@ static double now(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* The environment without gnuplot's own variables: its defaults are a user's, our figures' are not. */
+/* The environment without gnuplot's own variables: its defaults are a user's, our figures' are not. The
+ * locale is ours too: numbers with a point, and in the C locale gnuplot cannot convert to UTF-8. */
 static char **clean_environment(void) {
+  static char locale[] = "LC_ALL=C.UTF-8";
   size_t n = 0;
   while (environ[n]) n++;
-  char **copy = rnl_alloc(n + 1, sizeof *copy);
+  char **copy = rnl_alloc(n + 2, sizeof *copy);
   size_t kept = 0;
   for (size_t i = 0; copy && i < n; i++)
     if (strncmp(environ[i], "GNUTERM=", 8) != 0 && strncmp(environ[i], "GNUPLOT_", 8) != 0 &&
-        strncmp(environ[i], "GNUFITLOG", 9) != 0)
+        strncmp(environ[i], "GNUFITLOG", 9) != 0 && strncmp(environ[i], "LC_ALL=", 7) != 0)
       copy[kept++] = environ[i];
+  if (copy) copy[kept] = locale;
   return copy;
 }
 
