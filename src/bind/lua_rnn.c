@@ -5,40 +5,12 @@
 
 #include "bind/lua_core.h"
 #include "bind/lua_error.h"
+#include "bind/lua_fields.h"
 #include "bind/lua_tensor.h"
 #include "rnn/init.h"
 #include "rnn/linear.h"
 #include "rnn/loss.h"
 #include "rnn/recurrent.h"
-
-/* The string field `key` of the table at `table`, or `fallback` where it is nil. */
-static const char *text_field(lua_State *L, int table, const char *key, const char *fallback) {
-  if (lua_isnoneornil(L, table)) return fallback;
-  int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TSTRING)
-    rnl_lua_fail(L, "%s must be a string, not %s", key, rnl_lua_kind_of(L, -1));
-  const char *text = type == LUA_TNIL ? fallback : lua_tostring(L, -1);
-  lua_pop(L, 1); /* the table still holds the string */
-  return text;
-}
-
-static double number_field(lua_State *L, int table, const char *key, double fallback) {
-  if (lua_isnoneornil(L, table)) return fallback;
-  int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TNUMBER)
-    rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
-  double value = type == LUA_TNIL ? fallback : lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-/* The tensor field `key` of the table at `table`, left on the stack; NULL where it is nil. */
-static rnl_var *tensor_field(lua_State *L, int table, const char *key) {
-  if (lua_getfield(L, table, key) == LUA_TNIL) return NULL;
-  rnl_var *var = rnl_lua_test_var(L, -1);
-  if (!var) rnl_lua_fail(L, "%s must be a tensor, not %s", key, rnl_lua_kind_of(L, -1));
-  return var;
-}
 
 /* recurrent(cell, x, params, opts?) -> y or nil, h */
 static int recurrent(lua_State *L) {
@@ -49,10 +21,10 @@ static int recurrent(lua_State *L) {
   rnl_var *in[RNL_RECURRENT_INPUTS] = {rnl_lua_check_var(L, 2)};
   luaL_checktype(L, 3, LUA_TTABLE);
   if (!lua_isnoneornil(L, 4)) luaL_checktype(L, 4, LUA_TTABLE);
-  rnl_lua_check(L, rnl_activation_from_name(text_field(L, 4, "phi", "tanh"), &attrs.phi, &err), &err);
-  rnl_lua_check(L, rnl_activation_from_name(text_field(L, 4, "sigma", "linear"), &attrs.sigma, &err), &err);
-  rnl_lua_check(L, rnl_regime_from_name(text_field(L, 4, "regime", "auto"), &attrs.regime, &err), &err);
-  const char *name = text_field(L, 4, "name", "rnn");
+  rnl_lua_check(L, rnl_activation_from_name(rnl_lua_text_field(L, 4, "phi", "tanh"), &attrs.phi, &err), &err);
+  rnl_lua_check(L, rnl_activation_from_name(rnl_lua_text_field(L, 4, "sigma", "linear"), &attrs.sigma, &err), &err);
+  rnl_lua_check(L, rnl_regime_from_name(rnl_lua_text_field(L, 4, "regime", "auto"), &attrs.regime, &err), &err);
+  const char *name = rnl_lua_text_field(L, 4, "name", "rnn");
   strncpy(attrs.name, name, sizeof attrs.name - 1);
 
   static const struct {
@@ -62,9 +34,9 @@ static int recurrent(lua_State *L) {
                 {RNL_RECURRENT_WEIGHT_HO, "weight_ho"}, {RNL_RECURRENT_BIAS_O, "bias_o"},
                 {RNL_RECURRENT_STATE0, "state0"}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-    in[fields[i].input] = tensor_field(L, 3, fields[i].key);
+    in[fields[i].input] = rnl_lua_tensor_field(L, 3, fields[i].key);
   in[RNL_RECURRENT_WEIGHT_FB] =
-      tensor_field(L, 3, attrs.cell == RNL_CELL_JORDAN ? "weight_oh" : "weight_hh");
+      rnl_lua_tensor_field(L, 3, attrs.cell == RNL_CELL_JORDAN ? "weight_oh" : "weight_hh");
 
   rnl_var **h_box = rnl_lua_new_var(L), **y_box = rnl_lua_new_var(L);
   rnl_var *out[RNL_RECURRENT_OUTPUTS];
@@ -88,7 +60,7 @@ static int linear(lua_State *L) {
   lua_settop(L, 4);
   rnl_linear_attrs attrs = {{0}};
   if (!lua_isnil(L, 4)) luaL_checktype(L, 4, LUA_TTABLE);
-  strncpy(attrs.name, text_field(L, 4, "name", "linear"), sizeof attrs.name - 1);
+  strncpy(attrs.name, rnl_lua_text_field(L, 4, "name", "linear"), sizeof attrs.name - 1);
   rnl_var *in[RNL_LINEAR_INPUTS] = {rnl_lua_check_var(L, 1), rnl_lua_check_var(L, 2),
                                     lua_isnil(L, 3) ? NULL : rnl_lua_check_var(L, 3)};
   rnl_var **box = rnl_lua_new_var(L);
@@ -117,14 +89,14 @@ static int init(lua_State *L) {
   rnl_rng *rng = rnl_lua_check_rng(L, 3);
   if (!lua_isnil(L, 4)) luaL_checktype(L, 4, LUA_TTABLE);
   if (how.kind == RNL_INIT_NORMAL) {
-    how.a = number_field(L, 4, "mean", how.a);
-    how.b = number_field(L, 4, "std", how.b);
+    how.a = rnl_lua_number_field(L, 4, "mean", how.a);
+    how.b = rnl_lua_number_field(L, 4, "std", how.b);
   } else if (how.kind == RNL_INIT_CONSTANT) {
-    how.a = number_field(L, 4, "value", how.a);
+    how.a = rnl_lua_number_field(L, 4, "value", how.a);
   } else {
-    how.a = number_field(L, 4, "a", how.a);
-    how.b = number_field(L, 4, "b", how.b);
-    how.gain = number_field(L, 4, "gain", how.gain);
+    how.a = rnl_lua_number_field(L, 4, "a", how.a);
+    how.b = rnl_lua_number_field(L, 4, "b", how.b);
+    how.gain = rnl_lua_number_field(L, 4, "gain", how.gain);
   }
   if (var->creator) return rnl_lua_fail(L, "init: the tensor is computed; only a leaf can be initialised");
   rnl_lua_check(L, rnl_init_fill(&how, rnl_value(var), rng, &err), &err);

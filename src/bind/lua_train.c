@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "bind/lua_core.h"
 #include "bind/lua_error.h"
+#include "bind/lua_fields.h"
 #include "bind/lua_tensor.h"
 #include "grad/gradcheck.h"
 #include "kernel/gemm.h"
@@ -81,21 +82,11 @@ static void check(lua_State *L, rnl_status status, const rnl_error *err) {
 
 /* ---- the spec ------------------------------------------------------------------------------- */
 
-static double number_option(lua_State *L, int table, const char *key, double fallback) {
-  int type = lua_getfield(L, table, key);
-  if (type != LUA_TNIL && type != LUA_TNUMBER)
-    rnl_lua_fail(L, "%s must be a number, not %s", key, rnl_lua_kind_of(L, -1));
-  double value = type == LUA_TNIL ? fallback : lua_tonumber(L, -1);
-  lua_pop(L, 1);
-  return value;
-}
-
-/* The field `key` as a tensor, left on the stack. */
-static rnl_var *tensor_option(lua_State *L, int table, const char *key) {
-  lua_getfield(L, table, key);
-  rnl_var *var = rnl_lua_test_var(L, -1);
-  if (!var) rnl_lua_fail(L, "trainer: %s must be a tensor, not %s", key, rnl_lua_kind_of(L, -1));
-  return var;
+/* The tensor field `key`, which must be there; left on the stack. */
+static const rnl_tensor *needed_tensor(lua_State *L, int table, const char *key) {
+  rnl_var *var = rnl_lua_tensor_field(L, table, key);
+  if (!var) rnl_lua_fail(L, "trainer: %s must be a tensor, not nil", key);
+  return rnl_value(var);
 }
 
 static rnl_optimizer_options optimizer_options(lua_State *L, int table) {
@@ -104,15 +95,13 @@ static rnl_optimizer_options optimizer_options(lua_State *L, int table) {
   int type = lua_getfield(L, table, "optimizer");
   if (type != LUA_TTABLE) rnl_lua_fail(L, "trainer: optimizer must be a table such as {kind = \"adam\", lr = .01}");
   int at = lua_gettop(L);
-  lua_getfield(L, at, "kind");
-  const char *kind = lua_tostring(L, -1);
-  rnl_lua_check(L, rnl_optimizer_from_name(kind ? kind : "?", &options, &err), &err);
-  lua_pop(L, 1);
-  options.lr = number_option(L, at, "lr", options.lr);
-  options.momentum = number_option(L, at, "momentum", options.momentum);
-  options.beta1 = number_option(L, at, "beta1", options.beta1);
-  options.beta2 = number_option(L, at, "beta2", options.beta2);
-  options.eps = number_option(L, at, "eps", options.eps);
+  const char *kind = rnl_lua_text_field(L, at, "kind", "?");
+  rnl_lua_check(L, rnl_optimizer_from_name(kind, &options, &err), &err);
+  options.lr = rnl_lua_number_field(L, at, "lr", options.lr);
+  options.momentum = rnl_lua_number_field(L, at, "momentum", options.momentum);
+  options.beta1 = rnl_lua_number_field(L, at, "beta1", options.beta1);
+  options.beta2 = rnl_lua_number_field(L, at, "beta2", options.beta2);
+  options.eps = rnl_lua_number_field(L, at, "eps", options.eps);
   lua_pop(L, 1);
   return options;
 }
@@ -149,8 +138,8 @@ static int new_trainer(lua_State *L) {
   if (lua_getfield(L, spec, "record") != LUA_TFUNCTION) return rnl_lua_fail(L, "trainer: record must be a function");
   lua_setiuservalue(L, 1, UV_RECORD);
   options.optimizer = optimizer_options(L, spec);
-  options.clip_norm = number_option(L, spec, "clip_norm", 0);
-  options.clip_value = number_option(L, spec, "clip_value", 0);
+  options.clip_norm = rnl_lua_number_field(L, spec, "clip_norm", 0);
+  options.clip_value = rnl_lua_number_field(L, spec, "clip_value", 0);
   lua_getfield(L, spec, "batch_size");
   options.batch_size = lua_isnil(L, -1) ? 0 : rnl_lua_check_whole(L, -1, 1, INT64_MAX, "batch_size");
   lua_getfield(L, spec, "shuffle");
@@ -180,12 +169,12 @@ static int new_trainer(lua_State *L) {
   options.parameters = box->parameters;
   options.n_parameters = box->n_parameters;
 
-  const rnl_tensor *x = rnl_value(tensor_option(L, spec, "x")), *y = rnl_value(tensor_option(L, spec, "y"));
+  const rnl_tensor *x = needed_tensor(L, spec, "x"), *y = needed_tensor(L, spec, "y");
   const rnl_tensor *val_x = NULL, *val_y = NULL;
   if (lua_getfield(L, spec, "val") == LUA_TTABLE) {
     const int val = lua_gettop(L);
-    val_x = rnl_value(tensor_option(L, val, "x"));
-    val_y = rnl_value(tensor_option(L, val, "y"));
+    val_x = needed_tensor(L, val, "x");
+    val_y = needed_tensor(L, val, "y");
   }
   rnl_lua_check(L, rnl_trainer_new(&box->trainer, &options, x, y, val_x, val_y, &err), &err);
   lua_settop(L, 1);
@@ -311,8 +300,10 @@ static void push_report(lua_State *L, const trainer_box *box, const rnl_gradchec
 static int gradcheck(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  const rnl_gradcheck_options options = {.samples = (int64_t)number_option(L, 1, "samples", 64),
-                                         .tolerance = number_option(L, 1, "tolerance", 0)};
+  rnl_gradcheck_options options = {.samples = 64, .tolerance = rnl_lua_number_field(L, 1, "tolerance", 0)};
+  if (lua_getfield(L, 1, "samples") != LUA_TNIL)
+    options.samples = rnl_lua_check_whole(L, -1, 0, INT64_MAX, "samples");
+  lua_settop(L, 1);
   if (lua_getfield(L, 1, "optimizer") == LUA_TNIL) { /* a trainer wants one; it takes no step here */
     lua_newtable(L);
     lua_pushliteral(L, "sgd");
@@ -325,7 +316,7 @@ static int gradcheck(lua_State *L) {
   lua_call(L, 1, 1);
   lua_insert(L, 1); /* the trainer at 1, the spec at 2 */
   trainer_box *box = check_trainer(L);
-  const rnl_tensor *x = rnl_value(tensor_option(L, 2, "x")), *y = rnl_value(tensor_option(L, 2, "y"));
+  const rnl_tensor *x = needed_tensor(L, 2, "x"), *y = needed_tensor(L, 2, "y");
   rnl_plan *plan;
   rnl_var *loss;
   rnl_error err;
