@@ -50,9 +50,7 @@ const char *rnl_activation_name(rnl_activation act) { return activation_names[ac
 
 /* ---- regime --------------------------------------------------------------------------------- */
 
-rnl_regime rnl_recurrent_regime(int64_t batch, int64_t input_size, int64_t hidden_size,
-                                int64_t output_size) {
-  (void)batch; /* padding a small batch to whole lanes costs less than a matrix product's call */
+rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t output_size) {
   bool small = input_size <= RNL_SMALL_MAX && hidden_size <= RNL_SMALL_MAX && output_size <= RNL_SMALL_MAX;
   return small ? RNL_REGIME_SMALL : RNL_REGIME_LARGE;
 }
@@ -197,7 +195,7 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   rnl_recurrent_attrs *attrs = node->attrs;
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(node);
   if (attrs->regime == RNL_REGIME_AUTO)
-    attrs->regime = rnl_recurrent_regime(n.batch, n.input, n.hidden, n.output);
+    attrs->regime = rnl_recurrent_regime(n.input, n.hidden, n.output);
   const rnl_recurrent_arrangement *arrangement = arrangement_of(node);
   const rnl_dtype dtype = n.f64 ? RNL_F64 : RNL_F32;
   RNL_TRY(rnl_tensor_new_sequence(rnl_out(node, RNL_RECURRENT_H), dtype, arrangement->layout, n.batch,
