@@ -341,6 +341,15 @@ describe("Ctrl-C ends a script that never returns", function()
     end)
   end
 
+  -- Lua turns its hooks off in a message handler, so that the first signal changes nothing here.
+  it("at the second signal where the first cannot", function()
+    cli.write(cli.dir .. "/s.lua", "xpcall(error, function() while true do end end)")
+    local answer = cli.shell(("cd %s && { %s run s.lua 2>/dev/null & p=$!; sleep 0.3; kill -TERM $p; sleep 0.8; "
+      .. "kill -TERM $p && echo alive; wait $p; echo $?; } 2>/dev/null"):format(
+      cli.quote(cli.dir), cli.quote(cli.program)))
+    assert.equal("alive\n143", answer)
+  end)
+
   it("also where one request arrives twice", function()
     cli.write(cli.dir .. "/s.lua", "while true do end")
     local answer = cli.shell(("cd %s && timeout --preserve-status -s INT 0.3 %s run s.lua 2>&1; echo $?"):format(
