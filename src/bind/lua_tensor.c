@@ -299,19 +299,6 @@ rnl_var *rnl_lua_check_tensor_arg(lua_State *L, int arg, rnl_dtype dtype, const 
   return rnl_lua_check_var(L, arg);
 }
 
-rnl_var *rnl_lua_check_tensor_of(lua_State *L, int arg, rnl_dtype dtype, const char *what) {
-  arg = lua_absindex(L, arg);
-  rnl_var *var = rnl_lua_check_tensor_arg(L, arg, dtype, what);
-  rnl_lua_check_readable(L, var, what);
-  if (rnl_value(var)->dtype == dtype) return var;
-  rnl_error err;
-  rnl_tensor made;
-  rnl_lua_check(L, rnl_tensor_cast(&made, rnl_value(var), dtype, &err), &err);
-  rnl_lua_push_tensor(L, &made);
-  lua_replace(L, arg);
-  return rnl_lua_check_var(L, arg);
-}
-
 /* ---- opening ------------------------------------------------------------------------------------ */
 
 static const luaL_Reg lifetime_methods[] = {

@@ -43,10 +43,6 @@ rnl_var *rnl_lua_test_var(lua_State *L, int arg);  /* NULL where arg is no tenso
  * "weight U"; ragged tables, strings and holes raise with the entry named. */
 rnl_var *rnl_lua_check_tensor_arg(lua_State *L, int arg, rnl_dtype dtype, const char *what);
 
-/* The same for values only (data): also refuses a computed tensor while a step is being recorded, and
- * casts a tensor of another dtype (the copy replaces it on the stack). */
-rnl_var *rnl_lua_check_tensor_of(lua_State *L, int arg, rnl_dtype dtype, const char *what);
-
 /* Raise where reading var's values would bake them into a recording. */
 void rnl_lua_check_readable(lua_State *L, const rnl_var *var, const char *what);
 
