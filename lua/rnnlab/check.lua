@@ -2,7 +2,6 @@
 -- central differences.
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
-local experiment = require "rnnlab.experiment"
 local prepare = require "rnnlab.prepare"
 local text = require "rnnlab.text"
 
@@ -12,7 +11,7 @@ local check = {}
 local most_sequences, most_steps = 4, 20
 
 local function small(tensor)
-  local sizes = experiment.sizes_of(tensor)
+  local sizes = tensor:size()
   local part = tensor:narrow(1, 1, math.min(sizes[1], most_sequences))
   return part:narrow(2, 1, math.min(sizes[2], most_steps)):contiguous()
 end
@@ -22,7 +21,7 @@ local function rows_of(ctx, result)
   for i, parameter in ipairs(result.parameters) do
     local own = ctx.parameters[i]
     rows[#rows + 1] = {
-      own.name, text.shape(experiment.sizes_of(own.tensor)),
+      own.name, text.shape(own.tensor:size()),
       ("%d of %d"):format(parameter.checked, parameter.numel), ("%.1e"):format(parameter.max_error),
       parameter.max_error <= result.tolerance and "ok" or ("wrong: %s, differences say %s"):format(
         text.significant(parameter.analytic, 6), text.significant(parameter.numeric, 6)),

@@ -175,15 +175,6 @@ end
 
 local is_tensor = core.is_tensor
 
-local function sizes_of(tensor)
-  local sizes = {}
-  for d = 1, tensor:dim() do
-    sizes[d] = tensor:size(d)
-  end
-  return sizes
-end
-experiment.sizes_of = sizes_of
-
 -- One of x, y as a (batch, time, feature) tensor of the run's dtype.
 local function sequence(value, what, dtype)
   if not is_tensor(value) and type(value) ~= "table" then
@@ -194,10 +185,10 @@ local function sequence(value, what, dtype)
     tensor = tensor:unsqueeze(1) -- { {1, 2, -1}, ... } written down: one sequence
   end
   if tensor:dim() ~= 3 then
-    error(("%s must be (batch, time, feature), not %s"):format(what, text.shape(sizes_of(tensor))), 0)
+    error(("%s must be (batch, time, feature), not %s"):format(what, text.shape(tensor:size())), 0)
   end
   if tensor:numel() == 0 then
-    error(("%s is empty: %s"):format(what, text.shape(sizes_of(tensor))), 0)
+    error(("%s is empty: %s"):format(what, text.shape(tensor:size())), 0)
   end
   return tensor:to(dtype)
 end
@@ -217,7 +208,7 @@ local function part(value, name, dtype, needs_target)
     return { x = x }
   end
   local y = sequence(value.y, name .. ".y", dtype)
-  local a, b = sizes_of(x), sizes_of(y)
+  local a, b = x:size(), y:size()
   if a[1] ~= b[1] or a[2] ~= b[2] then
     error(("data: %s.x is %s and %s.y is %s; batch and time must agree"):format(name, text.shape(a),
       name, text.shape(b)), 0)

@@ -35,14 +35,6 @@ local function complain(layer, format, ...)
   error(layer.kind .. " layer" .. name .. ": " .. format:format(...), 0)
 end
 
-local function sizes_of(tensor)
-  local sizes = {}
-  for d = 1, tensor:dim() do
-    sizes[d] = tensor:size(d)
-  end
-  return sizes
-end
-
 local function same_sizes(a, b)
   if #a ~= #b then return false end
   for d = 1, #a do
@@ -95,7 +87,7 @@ local function given_weight(layer, weight, value)
     complain(layer, "%s must be a tensor or nested tables, not a %s", label, type(value))
   end
   local tensor = core.tensor(value, core.default_dtype())
-  local sizes = sizes_of(tensor)
+  local sizes = tensor:size()
   if not same_sizes(sizes, weight.sizes) then
     complain(layer, "%s is %s; %s need %s", label, text.shape(sizes), weight.because, text.shape(weight.sizes))
   end
@@ -189,7 +181,7 @@ local function initial_state(layer, value, n)
     complain(layer, 'state0 must be "zero", "learned", or the values, not %s', tostring(value))
   end
   local tensor = core.tensor(value, core.default_dtype())
-  local sizes = sizes_of(tensor)
+  local sizes = tensor:size()
   if sizes[#sizes] ~= n or #sizes > 2 or #sizes < 1 then
     complain(layer, "state0 is %s; it must be (%d) or (batch, %d)", text.shape(sizes), n, n)
   end

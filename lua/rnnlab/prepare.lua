@@ -80,7 +80,7 @@ function Context:step()
     if type(prediction) ~= "userdata" then
       error("the model's forward must return a tensor, not " .. described(prediction), 0)
     end
-    local a, b = experiment.sizes_of(prediction), experiment.sizes_of(y)
+    local a, b = prediction:size(), y:size()
     local fits = #a == #b
     for d = 1, #a do
       fits = fits and a[d] == b[d]

@@ -1,6 +1,6 @@
 -- rnnlab.runner owns `rnnlab run`: from a script to a closed run folder, and what is printed about it.
 --
--- The order is that of DESIGN: script, experiment, run folder, data and model, training, model and
+-- The order is that of docs/ARCHITECTURE.md: script, experiment, run folder, data and model, training, model and
 -- predictions, figures from the stored data, run.json closed. Once the folder is open every way out closes it.
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"

@@ -1,13 +1,11 @@
 -- rnnlab.stats owns the figures a run is judged by, per output: loss, root mean squared error and R2.
-local experiment = require "rnnlab.experiment"
-
 local stats = {}
 
 -- y, target: (batch, time, outputs). Returns a list, one an output, of { loss, rmse, r2 }: loss is the mean
 -- over sequences and steps of the squared error (they add up to "sse", their mean is "mse"); r2 is
 -- 1 - residual / total sum of squares (Kvalseth 1985), nan where the target is constant.
 function stats.outputs(y, target)
-  local sizes = experiment.sizes_of(y)
+  local sizes = y:size()
   local list = {}
   for k = 1, sizes[3] do
     local predicted = y:select(3, k):to "float64"

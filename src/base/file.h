@@ -21,7 +21,7 @@ rnl_status rnl_file_read(const char *path, size_t cap, rnl_buffer *out, rnl_erro
 /* How sure a written file must be before the call returns. */
 typedef enum rnl_durability {
   RNL_QUICK,  /* atomic for other processes; a power cut may lose it. For what can be made again. */
-  RNL_DURABLE /* as DESIGN 8: fsync of the file, rename, fsync of the folder */
+  RNL_DURABLE /* fsync of the file, rename, fsync of the folder */
 } rnl_durability;
 
 /* Replace `path` atomically: a temporary file in the same folder, then rename. A reader sees the old

@@ -29,7 +29,7 @@ local function shapes(data)
   local list = {}
   for name, part in pairs(built) do
     for key, tensor in pairs(part) do
-      list[name .. "." .. key] = table.concat(experiment.sizes_of(tensor), "x")
+      list[name .. "." .. key] = table.concat(tensor:size(), "x")
     end
   end
   return list
