@@ -93,11 +93,9 @@ rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes 
   return rnl_tensor_expand(out, state0, 2, (int64_t[]){n->batch, n->feedback}, err);
 }
 
-rnl_status rnl_recurrent_put_dstate0(rnl_node *node, const rnl_recurrent_sizes *n,
-                                     const rnl_tensor *gradient, rnl_error *err) {
+void rnl_recurrent_put_dstate0(const rnl_node *node, const rnl_recurrent_sizes *n, const rnl_tensor *gradient) {
   const rnl_tensor *into = rnl_in_grad(node, RNL_RECURRENT_STATE0);
-  (void)err;
-  if (!into) return RNL_OK;
+  if (!into) return;
   const bool add = node->accumulate[RNL_RECURRENT_STATE0];
   for (int64_t j = 0; j < n->feedback; j++) {
     double sum = 0;
@@ -111,7 +109,6 @@ rnl_status rnl_recurrent_put_dstate0(rnl_node *node, const rnl_recurrent_sizes *
     if (into->ndim == 1)
       rnl_tensor_set(into, (int64_t[]){j}, sum + (add ? rnl_tensor_get(into, (int64_t[]){j}) : 0));
   }
-  return RNL_OK;
 }
 
 /* ---- the shape rule ------------------------------------------------------------------------- */

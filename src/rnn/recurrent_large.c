@@ -194,9 +194,8 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
              weight_fb, n->hidden, 0, rnl_tensor_data(&work[WORK_DSTATE0]), n->feedback);
     rnl_tensor first;
     RNL_TRY(rnl_tensor_select(&first, &work[WORK_DSTATE0], 1, 0, err));
-    rnl_status status = rnl_recurrent_put_dstate0(node, n, &first, err);
+    rnl_recurrent_put_dstate0(node, n, &first);
     rnl_tensor_release(&first);
-    RNL_TRY(status);
   }
   return RNL_OK;
 }

@@ -151,7 +151,8 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
       for (int64_t j = 0; j < n->hidden; j++) sum += at3(da, b, 0, j) * at2(l.weight_fb, k, j);
       rnl_tensor_set(dstate0, (int64_t[]){b, k}, sum);
     }
-  return rnl_recurrent_put_dstate0(node, n, dstate0, err);
+  rnl_recurrent_put_dstate0(node, n, dstate0);
+  return RNL_OK;
 }
 
 const rnl_recurrent_arrangement rnl_recurrent_reference = {

@@ -30,8 +30,7 @@ rnl_status rnl_recurrent_jvp(rnl_node *node, const rnl_tensor *const *in_tangent
 rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_tensor *out,
                                 rnl_error *err);
 /* Write (or add, as the node says) a gradient of state0, (batch, n): summed over the batch where state0 is (n). */
-rnl_status rnl_recurrent_put_dstate0(rnl_node *node, const rnl_recurrent_sizes *n,
-                                     const rnl_tensor *gradient, rnl_error *err);
+void rnl_recurrent_put_dstate0(const rnl_node *node, const rnl_recurrent_sizes *n, const rnl_tensor *gradient);
 
 /* Data of an input's gradient buffer, NULL where none is wanted. Parameters are contiguous. */
 void *rnl_grad_data(const rnl_node *node, int input);

@@ -109,9 +109,8 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
   if (grad.dstate0) {
     rnl_tensor row;
     RNL_TRY(rnl_tensor_select(&row, &work[WORK_DSTATE0], 1, 0, err));
-    rnl_status status = rnl_recurrent_put_dstate0(node, n, &row, err);
+    rnl_recurrent_put_dstate0(node, n, &row);
     rnl_tensor_release(&row);
-    RNL_TRY(status);
   }
   return RNL_OK;
 }
