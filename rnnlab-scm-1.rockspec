@@ -20,6 +20,7 @@ external_dependencies = {
   SQLITE = { header = "sqlite3.h" },
   JANSSON = { header = "jansson.h" },
   LIBZIP = { header = "zip.h" },
+  LIBUV = { header = "uv.h" },
   RANDOM123 = { header = "Random123/philox.h" },
 }
 build = {

@@ -5,19 +5,22 @@
 --     rnnlab run scripts/tutorial8_q2.lua
 --     rnnlab run scripts/tutorial8_q2.lua coef=1 seed=2 show=3
 --     rnnlab run scripts/tutorial8_q2.lua cell=jordan epochs=2000
+--     rnnlab run scripts/tutorial8_q2.lua coef=1 optimizer=lm epochs=200
 --
 -- The tutorial's formula has coef = .2; its code leaves the factor out, which is coef=1.
 -- Its code feeds back h(t−1), an Elman network, the default here; its matrix formula feeds back Y(t−1),
 -- cell=jordan. Jordan learns this task badly: y2 needs x3 of three steps ago, and all that a Jordan
 -- network carries from step to step are its two outputs. Expect a best loss of 13 to 21
 -- where Elman ends near 0.8, and leaps on the way: the last epoch may be far above the best.
+-- optimizer=lm (Levenberg-Marquardt) gets in 200 epochs where adam does not get in 10,000.
 -- The output is linear for both (targets reach 25).
 
 local r = require "rnnlab"
 
 return r.experiment {
-  params = { cell = r.choice{"elman", "jordan"}, hidden = r.int(5, 1, 64),
-             lr = r.real(.01, 1e-4, 1e-1, "log"), epochs = 10000, coef = .2, noise = .1 },
+  params = { cell = r.choice{"elman", "jordan", "lstm"}, hidden = r.int(5, 1, 64),
+             lr = r.real(.01, 1e-4, 1e-1, "log"), epochs = 10000, coef = .2, noise = .1,
+             optimizer = r.choice{"adam", "lm", "lbfgs", "sgd", "rprop"} },
 
   data = function(p, rng)
     local x, y = rng:uniform(8, 100, 3), p.noise * rng:normal(8, 100, 2)
@@ -31,5 +34,4 @@ return r.experiment {
   model = function(p) return r.rnn(p.cell, 3, p.hidden, 2) end,
 
   loss = "sse",       -- mean over sequences and steps of the squared error summed over outputs
-  optimizer = "adam",
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# run_busted.sh lua|cli SPEC: runs one busted spec file for CTest, from the source folder. A "lua" spec
-# gets the built rnnlab/core.so and the Lua side of the source tree; a "cli" spec only drives the program
+# run_busted.sh lua|cli|browser|tex SPEC: runs one busted spec file for CTest, from the source folder. All but a
+# "cli" spec get the built rnnlab/core.so and the Lua side of the source tree; that only drives the program
 # named by RNNLAB. Both can require modules beside the spec (require "helper" is tests/cli/helper.lua).
 # A spec marked pending counts as skipped (77), so that it cannot pass unseen.
 set -eu
@@ -9,7 +9,7 @@ spec=$2
 
 paths="$RNNLAB_SOURCE/tests/$kind/?.lua"
 preload=
-if [ "$kind" = lua ]; then
+if [ "$kind" != cli ]; then
   paths="$RNNLAB_SOURCE/lua/?.lua;$RNNLAB_SOURCE/lua/?/init.lua;$paths"
   LUA_CPATH_5_4="$RNNLAB_BUILD/lua/?.so;${LUA_CPATH_5_4:-${LUA_CPATH:-;;}}"
   export LUA_CPATH_5_4

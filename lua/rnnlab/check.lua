@@ -10,10 +10,19 @@ local check = {}
 -- A part of the data is enough, and differences over all of it would take long.
 local most_sequences, most_steps = 4, 20
 
-local function small(tensor)
-  local sizes = tensor:size()
-  local part = tensor:narrow(1, 1, math.min(sizes[1], most_sequences))
-  return part:narrow(2, 1, math.min(sizes[2], most_steps)):contiguous()
+local function small(part)
+  local steps = part.x:size(2)
+  local cut = {}
+  for name, tensor in pairs(part) do
+    local sizes = tensor:size()
+    local own = tensor:narrow(1, 1, math.min(sizes[1], most_sequences))
+    if #sizes > 1 and sizes[2] == steps then own = own:narrow(2, 1, math.min(steps, most_steps)) end
+    cut[name] = own:contiguous()
+    if name == "lengths" and steps > most_steps then
+      cut[name] = core.minimum(cut[name], core.full({ cut[name]:size(1) }, most_steps))
+    end
+  end
+  return cut
 end
 
 local function rows_of(ctx, result)
@@ -30,6 +39,22 @@ local function rows_of(ctx, result)
   return rows
 end
 
+-- Bytes that a run of this script holds for training, in the dtype it would have: every step an epoch takes is
+-- recorded, and what that holds is counted.
+local function memory_of(options)
+  local ctx = prepare.open { script = options.script, overrides = options.overrides, trust = options.trust }
+  local settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
+  ctx:build()
+  local bytes = 0
+  for _, member in ipairs(ctx.members or { ctx }) do
+    local spec = require("rnnlab.training").spec(ctx, member.settings or settings, member)
+    local trainer = ctx.box:call(core.trainer, spec)
+    ctx.box:call(trainer.prepare, trainer)
+    bytes = bytes + trainer:memory()
+  end
+  return bytes
+end
+
 -- options: script, overrides, trust, json, quiet. Exit code 0 where every gradient agrees, else 1.
 function check.check(options)
   local ctx = prepare.open { script = options.script, overrides = options.overrides, trust = options.trust,
@@ -37,16 +62,10 @@ function check.check(options)
   if ctx.experiment.loss == nil then
     errors.failure("%s has no loss, so there is no gradient to check", options.script)
   end
-  local settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
   ctx:build()
-  local step, tensors = ctx:step(), ctx:tensors()
-  local train = ctx.data.train
-  local result = ctx.box:call(core.gradcheck, { record = step, params = tensors, x = small(train.x),
-    y = small(train.y) })
-  local trainer = ctx.box:call(core.trainer, { record = step, params = tensors, x = train.x, y = train.y,
-    optimizer = settings.optimizer, batch_size = settings.batch_size, seed = ctx.seed })
-  trainer:run(1) -- records the step; nobody needs the weights after this
-  local memory = trainer:memory()
+  local result = ctx.box:call(core.gradcheck, { record = ctx:step(), params = ctx:tensors(),
+    train = small(ctx.data.train) })
+  local memory = memory_of(options)
   if options.json then
     local parameters = {}
     for i, parameter in ipairs(result.parameters) do
@@ -60,7 +79,7 @@ function check.check(options)
     local lines = text.table(rows_of(ctx, result), { "left", "left", "right", "right", "left" })
     io.stdout:write(("%s, %s, loss %s; gradients in float64 against central differences\n\n"):format(
       ctx:network(), text.count(ctx.weights, "weight"),
-      type(ctx.experiment.loss) == "string" and ctx.experiment.loss or "of the script's own"))
+      type(ctx.experiment.loss) ~= "function" and select(2, ctx.experiment:criterion()) or "of the script's own"))
     io.stdout:write("  ", table.concat(lines, "\n  "), "\n\n")
     io.stdout:write(("%s (tolerance %.0e). Training holds %s of memory.\n"):format(
       result.ok and "all gradients agree" or "some gradients are wrong", result.tolerance,

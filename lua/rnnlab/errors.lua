@@ -91,6 +91,9 @@ function errors.handler(sources, f, otherwise)
     if errors.is(value) then
       return value
     end
+    if os.getenv "RNNLAB_TRACEBACK" == "1" then -- for work on these modules themselves
+      io.stderr:write(debug.traceback(tostring(value), 2), "\n")
+    end
     local message
     if type(value) == "string" then
       message = value

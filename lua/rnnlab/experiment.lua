@@ -1,6 +1,10 @@
--- rnnlab.experiment owns the experiment table: its keys, their checks and defaults, and the shapes of data.
+-- rnnlab.experiment owns the experiment table: its keys, their checks and defaults. What data may be stands in
+-- data.lua, how to train in settings.lua.
 local core = require "rnnlab.core"
+local losses = require "rnnlab.losses"
+local optimizers = require "rnnlab.optimizers"
 local params = require "rnnlab.params"
+local settings = require "rnnlab.settings"
 local text = require "rnnlab.text"
 
 local experiment = {}
@@ -18,23 +22,38 @@ local keys = {
   params = { "table" },
   data = { "table", "function", "userdata" },
   model = { "table", "function" },
-  loss = { "string", "function" },
+  loss = { "string", "table", "function" },
   optimizer = { "string", "table", "function" },
   epochs = { "number" },
   batch_size = { "number" },
   clip_norm = { "number" },
   clip_value = { "number" },
+  schedule = { "string", "table", "function" },
   shuffle = { "boolean" },
+  k1 = { "number" },
+  k2 = { "number" },
+  stateful = { "boolean", "string" },
+  early_stopping = { "boolean", "number", "table" },
+  validate_every = { "number" },
+  norms = { "boolean", "number" },
+  analysis = { "function" },
+  penalty = { "table", "function" },
+  input_noise = { "number" },
+  washout = { "number" },
+  models = { "number", "table" },
   on_epoch = { "function" },
   metrics = { "table" },
   figures = { "table", "boolean" },
+  report = { "function" },
   main = { "function" },
+  sweep = { "table" },
+  checkpoint = { "boolean", "number", "string", "table" },
 }
-local loop_keys = { "epochs", "batch_size", "clip_norm", "clip_value", "shuffle" }
+local loop_keys = { "epochs", "batch_size", "clip_norm", "clip_value", "schedule", "shuffle", "k1", "k2", "stateful",
+  "validate_every", "norms", "models", "input_noise", "washout" }
 
-experiment.losses = { "sse", "mse" }
-experiment.figures = { "prediction", "loss" }
-experiment.optimizers = { "adam", "adam_tf", "sgd", "momentum" }
+experiment.figures = { "prediction", "loss" } -- those that come by themselves
+experiment.all_figures = { "prediction", "loss", "states", "weights", "gates", "spectrum", "pca" }
 
 local function includes(list, word)
   for _, candidate in ipairs(list) do
@@ -49,6 +68,38 @@ local function one_of(word, known, what)
       text.did_you_mean(tostring(word), known), text.list(known)), 0)
   end
   return word
+end
+
+-- metrics = { "rmse", mine = function(prediction, target) ... end } -> functions by name
+local function named_metrics(given)
+  local all, known = {}, require "rnnlab.metrics"
+  for name, f in pairs(given or {}) do
+    if type(name) == "number" and type(f) == "string" then
+      one_of(f, known.names(), "metric")
+      all[f] = known[f]
+    elseif type(name) == "string" and type(f) == "function" then
+      all[name] = f
+    else
+      error("metrics is a table of names and functions: "
+        .. 'metrics = { "rmse", name = function(prediction, target) ... end }', 0)
+    end
+  end
+  return all
+end
+
+-- figures = { "states", name = function(run) ... end }
+local function check_figures(given)
+  for name, value in pairs(type(given) == "table" and given or {}) do
+    if math.type(name) == "integer" then
+      one_of(value, experiment.all_figures, "figure")
+    elseif type(name) ~= "string" or type(value) ~= "function" then
+      error('figures is a list of names, and functions by name: figures = { "states", mine = function(run) '
+        .. "return r.figure{...} end }", 0)
+    elseif not name:find "^%a[%w_-]*$" or #name > 40 or includes(experiment.all_figures, name) then
+      error(("a figure cannot be called '%s': letters, digits, '_' and '-', and none of %s"):format(
+        text.one_line(name:sub(1, 60)), text.list(experiment.all_figures)), 0)
+    end
+  end
 end
 
 -- r.experiment{ ... }: checks the table and marks it, so that the runner knows it.
@@ -70,20 +121,14 @@ function experiment.new(table_)
   end
   if table_.model == nil then error("the experiment has no model", 0) end
   if table_.data == nil then error("the experiment has no data", 0) end
-  if type(table_.loss) == "string" then one_of(table_.loss, experiment.losses, "loss") end
-  if type(table_.optimizer) == "string" then one_of(table_.optimizer, experiment.optimizers, "optimizer") end
+  if table_.loss ~= nil and type(table_.loss) ~= "function" then losses.parse(table_.loss) end
+  if type(table_.optimizer) == "string" then optimizers.check(table_.optimizer) end
   local e = setmetatable({}, Experiment)
   for key, value in pairs(table_) do
     e[key] = value
   end
-  for _, kind in ipairs(type(e.figures) == "table" and e.figures or {}) do
-    one_of(kind, experiment.figures, "figure")
-  end
-  for name in pairs(e.metrics or {}) do
-    if type(name) ~= "string" or type(e.metrics[name]) ~= "function" then
-      error("metrics is a table of functions: metrics = { name = function(prediction, target) ... end }", 0)
-    end
-  end
+  check_figures(e.figures)
+  e.metrics = named_metrics(e.metrics)
   e.declared = params.declare(table_.params)
   for _, key in ipairs(loop_keys) do
     if e[key] ~= nil and e.declared.types[key] then
@@ -105,148 +150,26 @@ function Experiment:title(script)
   return core.store.experiment_name(self.name or script)
 end
 
--- A setting of the loop: from the parameters where they have it, else from the experiment, else nil.
-local function setting(e, p, key)
-  local value = rawget(p, key)
-  if value == nil then value = e[key] end
-  return value
-end
-
-local function positive(value, what)
-  if type(value) ~= "number" or not (value > 0) then
-    error(("%s must be a number above 0, not %s"):format(what, tostring(value)), 0)
-  end
-  return value
-end
-
--- The optimiser's table: { kind =, lr =, ... }; lr from params.lr where it is there, else .01.
-local optimizer_keys = { kind = true, lr = true, momentum = true, beta1 = true, beta2 = true, eps = true }
-local function optimizer(e, p)
-  local given = setting(e, p, "optimizer")
-  if type(given) == "function" then given = given(p) end
-  if given == nil then given = "adam" end
-  if type(given) == "string" then given = { kind = given } end
-  if type(given) ~= "table" then
-    error(("optimizer must be a name or a table, not a %s"):format(type(given)), 0)
-  end
-  local settings = {}
-  for key, value in pairs(given) do
-    if not optimizer_keys[key] then
-      error(("an optimizer has no '%s'%s"):format(tostring(key),
-        text.did_you_mean(tostring(key), text.sorted_keys(optimizer_keys))), 0)
-    end
-    settings[key] = value
-  end
-  settings.kind = one_of(settings.kind or "adam", experiment.optimizers, "optimizer")
-  for _, key in ipairs { "lr", "momentum", "beta1", "beta2", "eps" } do
-    if settings[key] == nil then settings[key] = rawget(p, key) end
-    if settings[key] ~= nil and type(settings[key]) ~= "number" then
-      error(("the optimizer's %s must be a number, not a %s"):format(key, type(settings[key])), 0)
-    end
-  end
-  settings.lr = positive(settings.lr or .01, "lr")
-  if settings.kind == "momentum" and not settings.momentum then settings.momentum = .9 end
-  return settings
-end
-
--- How to train: { epochs =, optimizer = {...}, batch_size =, clip_norm =, clip_value =, shuffle = }.
+-- How to train: { epochs =, optimizer = {...}, batch_size =, ... }; see settings.lua.
 function Experiment:training(p)
-  local batch_size = setting(self, p, "batch_size")
-  local clip_norm, clip_value = setting(self, p, "clip_norm"), setting(self, p, "clip_value")
-  local shuffle = setting(self, p, "shuffle")
-  return {
-    epochs = params.integer(setting(self, p, "epochs") or 1000, "epochs", 0),
-    optimizer = optimizer(self, p),
-    batch_size = batch_size and params.integer(batch_size, "batch_size", 1),
-    clip_norm = clip_norm and positive(clip_norm, "clip_norm"),
-    clip_value = clip_value and positive(clip_value, "clip_value"),
-    shuffle = shuffle == nil and batch_size ~= nil or shuffle == true,
-  }
+  local optimizer = optimizers.parse(settings.setting(self, p, "optimizer"), p)
+  optimizers.check_loss(optimizer.kind, self.loss)
+  return settings.of(self, p, optimizer)
 end
 
--- The loss as a function of (prediction, target), and its name.
+-- The loss as a function of (prediction, target, extra), and its name. extra: mask, lengths and weights, where the data
+-- have them.
 function Experiment:criterion()
-  local loss = self.loss
-  if type(loss) == "function" then return loss, "loss" end
-  return function(y, target) return core.loss(loss, y, target) end, loss
+  if type(self.loss) == "function" then return self.loss, "loss" end
+  return losses.criterion(self.loss)
 end
 
--- ---- data ---------------------------------------------------------------------------------------
+-- ---- data and model -----------------------------------------------------------------------------
 
-local is_tensor = core.is_tensor
-
--- One of x, y as a (batch, time, feature) tensor of the run's dtype.
-local function sequence(value, what, dtype)
-  if not is_tensor(value) and type(value) ~= "table" then
-    error(("%s must be a tensor or nested tables, not a %s"):format(what, type(value)), 0)
-  end
-  local tensor = is_tensor(value) and value or core.tensor(value, dtype)
-  if tensor:dim() == 2 and not is_tensor(value) then
-    tensor = tensor:unsqueeze(1) -- { {1, 2, -1}, ... } written down: one sequence
-  end
-  if tensor:dim() ~= 3 then
-    error(("%s must be (batch, time, feature), not %s"):format(what, text.shape(tensor:size())), 0)
-  end
-  if tensor:numel() == 0 then
-    error(("%s is empty: %s"):format(what, text.shape(tensor:size())), 0)
-  end
-  return tensor:to(dtype)
-end
-
-local function part(value, name, dtype, needs_target)
-  if type(value) ~= "table" or value.x == nil then
-    error(("data: %s must be { x = ..., y = ... }"):format(name), 0)
-  end
-  for _, key in ipairs(text.sorted_keys(value)) do
-    if key ~= "x" and key ~= "y" then
-      error(("data: %s has x and y, not '%s'"):format(name, tostring(key)), 0)
-    end
-  end
-  local x = sequence(value.x, name .. ".x", dtype)
-  if value.y == nil then
-    if needs_target then error(("data: %s has no y to train towards"):format(name), 0) end
-    return { x = x }
-  end
-  local y = sequence(value.y, name .. ".y", dtype)
-  local a, b = x:size(), y:size()
-  if a[1] ~= b[1] or a[2] ~= b[2] then
-    error(("data: %s.x is %s and %s.y is %s; batch and time must agree"):format(name, text.shape(a),
-      name, text.shape(b)), 0)
-  end
-  return { x = x, y = y }
-end
-
--- Whatever a script gives as data -> { train = { x =, y = }, val = {...}? , test = {...}? }.
--- call(f, ...) calls a function of the script's.
-function Experiment:build_data(p, rng, call)
-  local value = self.data
-  if type(value) == "function" then
-    value = call(value, p, rng)
-    if value == nil then error("data returned nothing; it must return { train = { x = ..., y = ... } }", 0) end
-  end
-  local needs_target = self.loss ~= nil
-  if is_tensor(value) or (type(value) == "table" and value[1] ~= nil) then
-    value = { train = { x = value } }
-  elseif type(value) == "table" and value.x ~= nil then
-    value = { train = value }
-  end
-  if type(value) ~= "table" or value.train == nil then
-    error("data must be a tensor, nested tables, { x =, y = } or { train = { x =, y = } }", 0)
-  end
-  local data = {}
-  for _, name in ipairs(text.sorted_keys(value)) do
-    if not includes({ "train", "val", "test" }, name) then
-      error(("data has train, val and test, not '%s'"):format(tostring(name)), 0)
-    end
-    data[name] = part(value[name], name, p.dtype, needs_target)
-  end
-  local features = data.train.x:size(3)
-  for _, name in ipairs { "val", "test" } do
-    if data[name] and data[name].x:size(3) ~= features then
-      error(("data: train.x has %d features and %s.x has %d"):format(features, name, data[name].x:size(3)), 0)
-    end
-  end
-  return data
+-- Whatever a script gives as data -> { train = part, val = part?, test = part?, stream = {...}? }; see data.lua.
+-- call(f, ...) calls a function of the script's. rng: the stream for it; rng_of(step): that of a step, for fresh data.
+function Experiment:build_data(p, rng, call, rng_of)
+  return require("rnnlab.data").build(self, p, rng, call, rng_of)
 end
 
 -- The model as the runner needs it: something with forward and parameters.

@@ -17,7 +17,9 @@ end
 
 local from_params = { real = true, int = true, choice = true, bool = true, text = true }
 local readers = { load_csv = true, load_npy = true, load_npz = true, load_safetensors = true }
-local own = { experiment = true, rnn = true, nn = true, version = true }
+local own = { experiment = true, rnn = true, cell = true, nn = true, version = true, figure = true, analysis = true,
+  load_run = true,
+  plot = true }
 
 local function names()
   local all = {}
@@ -47,9 +49,30 @@ function face.new(loader)
       return require("rnnlab.experiment").new
     elseif name == "rnn" then
       return require("rnnlab.nn").rnn
+    elseif name == "cell" then
+      return require("rnnlab.cell").new
     elseif name == "nn" then
       local nn = require "rnnlab.nn"
-      return { Elman = nn.Elman, Jordan = nn.Jordan, Linear = nn.Linear, Sequential = nn.Sequential }
+      local layers = {} -- what a script does to it stays with the script
+      for layer, make in pairs(nn.public) do
+        layers[layer] = make
+      end
+      return layers
+    elseif name == "load_run" then
+      return function(ref, results)
+        if loader then error("load_run is for the repl and for a Lua of one's own; a script has its own run", 2) end
+        return require("rnnlab.restore").load(ref, results)
+      end
+    elseif name == "analysis" then
+      local public = {}
+      for key, f in pairs(require "rnnlab.analysis") do
+        public[key] = f
+      end
+      return public
+    elseif name == "figure" then
+      return function(options) return require("rnnlab.figure").new(options, loader ~= nil) end
+    elseif name == "plot" then
+      return function(...) return require("rnnlab.figure").plot(loader ~= nil, ...) end
     elseif name == "version" then
       return core.version
     end

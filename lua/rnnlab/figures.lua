@@ -16,11 +16,13 @@ local figures = {}
 ---@field title? string instead of the name, at the head of each figure
 ---@field subtitle? string under the learning curve's title, such as "elman 3-5-2 · adam, lr 0.01"
 ---@field loss? string the loss's name, such as "sse"
----@field metrics? { epoch: rnnlab.plot.values, loss: rnnlab.plot.values?, val_loss: rnnlab.plot.values? }
+---@field metrics? { epoch: rnnlab.plot.values, loss: rnnlab.plot.values?, val_loss: rnnlab.plot.values?, gradients:
+--- table<string, rnnlab.plot.values>? } gradients: the norm of each weight's
 ---@field predictions? rnnlab.figures.output[]
 ---@field sequence? integer which sequence the predictions are of
 
 local PANELS = 6        -- outputs drawn of one run
+local RESIDUALS = 3     -- up to so many outputs have their residuals in a panel of their own
 local MARKED_STEPS = 150 -- up to here each step is marked by a dot
 
 local subscripts = { [0] = "₀", "₁", "₂", "₃", "₄", "₅", "₆", "₇", "₈", "₉" }
@@ -100,13 +102,23 @@ local function length_of(values)
   return type(values) == "string" and #values // 8 or #values
 end
 
+-- What is left between prediction and target, as steps about zero.
+local function residual_panel(output)
+  local target, predicted, rest = unpacked(output.target), unpacked(output.predicted), {}
+  for t = 1, #predicted do
+    rest[t] = predicted[t] - target[t]
+  end
+  return { ylabel = "residual", series = { { kind = "line", role = "muted", scale = 1.4, y = rest } },
+    notes = { { kind = "across", y = 0, role = "muted" } } }
+end
+
 -- Target and predicted over time, a panel an output: nil without predictions.
 ---@param run rnnlab.figures.run
 ---@return rnnlab.plot.figure?
 function figures.prediction(run)
   local outputs = run.predictions
   if not outputs or #outputs == 0 then return nil end
-  local shown, panels = math.min(#outputs, PANELS), {}
+  local shown, panels, heights = math.min(#outputs, PANELS), {}, {}
   for k = 1, shown do
     local output = outputs[k]
     local few = length_of(output.predicted) <= MARKED_STEPS
@@ -118,7 +130,12 @@ function figures.prediction(run)
     end
     series[#series + 1] = { label = "predicted", role = "predicted", marks = few and not output.target,
       y = output.predicted }
-    panels[k] = { ylabel = pretty(output.label) .. "(t)", series = series }
+    panels[#panels + 1] = { ylabel = pretty(output.label) .. "(t)", series = series }
+    heights[#panels] = 3
+    if output.target and shown <= RESIDUALS then
+      panels[#panels + 1] = residual_panel(output)
+      heights[#panels] = 1
+    end
   end
   local title = run.title or run.name
   return {
@@ -126,7 +143,8 @@ function figures.prediction(run)
     title = run.sequence and ("%s · sequence %d"):format(title, run.sequence) or title,
     subtitle = prediction_subtitle(outputs, shown),
     xlabel = "time step t",
-    panels = panels,
+    panels = panels, heights = heights,
+    height = #panels > shown and 40 + 52 * shown or nil,
   }
 end
 
@@ -167,6 +185,34 @@ local function loss_text(run)
     text.thousands(math.floor(x[#x])))
 end
 
+-- The norms of the gradients as one curve, root of the sum of their squares, and one a weight for few; nil where none
+-- were kept.
+local function gradient_panel(run)
+  local names, series = {}, {}
+  for _, name in ipairs(text.sorted_keys(run.metrics.gradients or {})) do
+    names[#names + 1] = name
+  end
+  if #names == 0 then return nil end
+  local total = {}
+  for _, name in ipairs(names) do
+    for i, value in ipairs(unpacked(run.metrics.gradients[name])) do
+      total[i] = (total[i] or 0) + value ^ 2
+    end
+  end
+  for i = 1, #total do
+    total[i] = math.sqrt(total[i])
+  end
+  local function add(label, role, values, scale)
+    local x, y = measured(run.metrics.epoch, values)
+    if #y > 0 then series[#series + 1] = { label = label, role = role, x = x, y = y, scale = scale } end
+  end
+  add("all gradients", "target", total)
+  for k, name in ipairs(#names <= 6 and names or {}) do
+    add(name, k + 2, run.metrics.gradients[name], .7)
+  end
+  return #series > 0 and { ylabel = "gradient norm", log_y = true, series = series } or nil
+end
+
 -- The learning curve: nil without metrics.
 ---@param run rnnlab.figures.run
 ---@return rnnlab.plot.figure?
@@ -182,6 +228,7 @@ function figures.loss(run)
     xlabel = "epoch",
     panels = {
       { ylabel = run.loss and ("loss (%s)"):format(run.loss) or "loss", log_y = true, series = series },
+      gradient_panel(run),
     },
   }
 end

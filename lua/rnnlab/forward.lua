@@ -112,10 +112,10 @@ end
 
 -- Every intermediate of one sequence, in double precision from the layer's weights.
 local function steps(layer, x, sequence)
-  local U, W = layer.weight_ih:tolist(), layer[layer.feedback]:tolist()
+  local U, W = layer:effective("weight_ih"):tolist(), layer:effective(layer.feedback):tolist()
   local b, V, c = layer.bias:tolist(), nil, nil
   if layer.n_out then
-    V, c = layer.weight_ho:tolist(), layer.bias_o:tolist()
+    V, c = layer:effective("weight_ho"):tolist(), layer.bias_o:tolist()
   end
   local jordan = layer.kind == "jordan"
   local fed, letter = state_before(layer, jordan and layer.n_out or layer.n_hidden, sequence), jordan and "y" or "h"

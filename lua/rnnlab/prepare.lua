@@ -1,12 +1,16 @@
 -- rnnlab.prepare owns what run and check have in common: from a script's path and its key=value words to
 -- a checked experiment, its parameters, and (when asked) its data and model.
+local context = require "rnnlab.context"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 local experiment = require "rnnlab.experiment"
 local face = require "rnnlab.face"
+local losses = require "rnnlab.losses"
 local nn = require "rnnlab.nn"
 local params = require "rnnlab.params"
+local penalty = require "rnnlab.penalty"
 local sandbox = require "rnnlab.sandbox"
+local text = require "rnnlab.text"
 
 local prepare = {}
 
@@ -18,15 +22,15 @@ local function described(value)
   return "a " .. type(value)
 end
 
--- options: script, overrides, trust; dtype (overrides the parameter), print.
+-- options: script, copy and cwd (see sandbox.new), overrides, trust; dtype (overrides the parameter), print.
 -- Returns { script, box, experiment, p, shown, order, seed, title }.
 function prepare.open(options)
   local reserved = params.reserved(options.overrides)
   local dtype = options.dtype or reserved.dtype
   core.set_default_dtype(dtype)
-  nn.set_stream(core.rng(reserved.seed, "init"))
-  local box = sandbox.new { script = options.script, trust = options.trust, seed = reserved.seed,
-    print = options.print }
+  nn.set_stream(core.rng(reserved.seed, "init"), reserved.seed)
+  local box = sandbox.new { script = options.script, copy = options.copy, cwd = options.cwd, trust = options.trust,
+    seed = reserved.seed, print = options.print }
   box.public = face.new(function(load_) return box:loader(load_) end)
   local value = box:run()
   if not experiment.is(value) then
@@ -49,8 +53,19 @@ function Context:build()
   local function call(f, ...)
     return self.box:call(f, ...)
   end
-  self.data = self.box:call(e.build_data, e, p, core.rng(self.data_seed, "data"), call)
-  self.model = self.box:call(e.build_model, e, p, call)
+  local function rng_of(step) -- fresh data of a step: the stream (data_seed, "data", step)
+    return core.rng(self.data_seed, "data", step % 2 ^ 32 | 0)
+  end
+  self.data = self.box:call(e.build_data, e, p, core.rng(self.data_seed, "data"), call, rng_of)
+  local settings = e.loss ~= nil and self.box:call(e.training, e, p) or {}
+  if settings.washout and settings.washout > 0 then self:wash(settings.washout) end
+  local models = settings.models
+  if models then
+    self.members = require("rnnlab.ensemble").members(self, models)
+    self.model = self.members[1].model
+  else
+    self.model = self.box:call(e.build_model, e, p, call)
+  end
   local batch = self.data.train.x:size(1)
   if p.show > batch then
     errors.usage("show=%d: there %s %d sequence%s to show", p.show, batch == 1 and "is" or "are", batch,
@@ -63,6 +78,20 @@ function Context:build()
   end
 end
 
+-- The first steps of every sequence do not count; see data.wash.
+function Context:wash(n)
+  local data = require "rnnlab.data"
+  local stream = self.data.stream
+  if stream then
+    local batch = stream.batch
+    -- The batch of a step, washed.
+    function stream.batch(step) return data.wash(batch(step), n, "the batch") end
+  end
+  for _, name in ipairs { "train", "val", "test" } do
+    if self.data[name] then data.wash(self.data[name], n, name) end
+  end
+end
+
 -- "elman 3-5-2"
 function Context:network()
   local model = self.model
@@ -72,31 +101,64 @@ function Context:network()
   return "network"
 end
 
--- The step as the trainer records it: function(x, y) -> prediction, loss.
-function Context:step()
-  local model, criterion = self.model, (self.experiment:criterion())
-  return function(x, y)
+-- What the loss sees of a recorded step: where a chunk goes back further than its update, the steps that count. A mask
+-- and weights become one weight a step; of a prediction without time only the weights are left.
+local function counted(prediction, extra)
+  local from, mask = extra.loss_from or 0, extra.mask
+  local seen = {} -- every field of the batch, too, for a loss of the script's
+  for name, value in pairs(extra) do
+    if name ~= "carry" and name ~= "carried" then seen[name] = value end
+  end
+  seen.mask = nil
+  if from > 0 then
+    if prediction:dim() < 2 or prediction:size(2) ~= extra.steps then
+      error(("truncated backpropagation needs an output at every step; the model gives %s for %d steps"):format(
+        text.shape(prediction:size()), extra.steps), 0)
+    end
+    mask = mask and mask:narrow(2, from + 1, extra.steps - from)
+    seen.lengths = extra.loss_lengths
+    prediction = prediction:narrow(2, from + 1, extra.steps - from)
+  end
+  if prediction:dim() < 3 then return prediction, seen end
+  if mask and extra.weights then mask, seen.weights = mask * extra.weights:unsqueeze(2), nil end
+  seen.mask = mask
+  return prediction, seen
+end
+
+-- The step as the trainer records it: function(x, y, extra) -> prediction, loss. While it runs, layers find in
+-- rnnlab.context what they may want to know.
+function Context:step(model, p)
+  model, p = model or self.model, p or self.p
+  local criterion, name = self.experiment:criterion()
+  local made = self.box:call(penalty.parse, self.experiment, p)
+  local noise, seed = penalty.input_noise(self.experiment, p), p.seed
+  return function(x, y, extra)
+    local _ <close> = context.enter { training = extra.training, clock = extra.clock, lengths = extra.lengths,
+      mask = extra.mask, extra = extra, carry = extra.carry, carried = extra.carried }
+    if noise and extra.training then x = penalty.noisy(x, noise, seed) end
     local prediction = model:forward(x)
     if type(prediction) ~= "userdata" then
       error("the model's forward must return a tensor, not " .. described(prediction), 0)
     end
-    local a, b = prediction:size(), y:size()
-    local fits = #a == #b
-    for d = 1, #a do
+    local judged, seen = counted(prediction, extra)
+    local a, b = judged:size(), y:size()
+    local fits = not losses.has_residual(name) or #a == #b
+    for d = 1, losses.has_residual(name) and #a or 0 do
       fits = fits and a[d] == b[d]
     end
     if not fits then
-      local shape = require("rnnlab.text").shape
-      error(("the model (%s) gives %s and the target y is %s"):format(self:network(), shape(a), shape(b)), 0)
+      error(("the model (%s) gives %s and the target y is %s"):format(self:network(), text.shape(a), text.shape(b)), 0)
     end
-    return prediction, criterion(prediction, y)
+    local loss = criterion(judged, y, seen)
+    if made and extra.training then loss = loss + penalty.of(made, model) end
+    return prediction, loss
   end
 end
 
 -- The parameter tensors alone.
-function Context:tensors()
+function Context:tensors(parameters)
   local list = {}
-  for i, parameter in ipairs(self.parameters) do
+  for i, parameter in ipairs(parameters or self.parameters) do
     list[i] = parameter.tensor
   end
   return list

@@ -1,5 +1,6 @@
 -- rnnlab.progress owns what is said while a run trains: a bar on a terminal, a line every few seconds
--- elsewhere, nothing with --quiet. All of it goes to stderr.
+-- elsewhere, nothing with --quiet; with --live the learning curve above the bar, on a terminal. All of it goes to
+-- stderr.
 local core = require "rnnlab.core"
 local text = require "rnnlab.text"
 
@@ -12,12 +13,15 @@ Progress.__index = Progress
 local first_bar, every_bar = .3, .1
 local first_line, every_line = 3, 5
 
--- total: epochs to do. quiet: say nothing.
-function progress.new(total, quiet)
+local HEIGHT, MOST = 13, 2000 -- lines of the curve; points that are kept for it
+
+-- total: epochs to do. quiet: say nothing. live: draw the curve.
+function progress.new(total, quiet, live)
   local now = core.host.monotonic()
   local bar = core.host.isatty(2) and core.host.color(2)
   return setmetatable({ total = total, quiet = quiet, bar = bar, began = now,
-    due = now + (bar and first_bar or first_line) }, Progress)
+    live = live and bar and { epochs = {}, losses = {}, every = 1, seen = 0 } or nil,
+    due = now + (live and bar and 0 or bar and first_bar or first_line) }, Progress)
 end
 
 local function bar_of(fraction, width)
@@ -25,9 +29,37 @@ local function bar_of(fraction, width)
   return ("━"):rep(full) .. "\27[2m" .. ("─"):rep(width - full) .. "\27[22m"
 end
 
+-- Keep a point of the curve: all, then every second, every fourth, as they grow many.
+local function note(live, epoch, loss)
+  live.seen = live.seen + 1
+  if live.seen % live.every ~= 0 then return end
+  local n = #live.epochs + 1
+  live.epochs[n], live.losses[n] = epoch, loss
+  if n < MOST then return end
+  for i = 1, n // 2 do
+    live.epochs[i], live.losses[i] = live.epochs[2 * i], live.losses[2 * i]
+  end
+  for i = n // 2 + 1, n do
+    live.epochs[i], live.losses[i] = nil, nil
+  end
+  live.every = live.every * 2
+end
+
+-- The curve, with the cursor left on the line behind it. It is drawn over the one before.
+function Progress:draw_live()
+  local live = self.live
+  local chart = core.plot.preview { title = "loss", xlabel = "epoch", log_y = true, color = true, height = HEIGHT,
+    width = math.max(24, math.min(core.host.columns() - 1, 100)),
+    series = { { role = "predicted", x = live.epochs, y = live.losses } } }
+  if live.lines then io.stderr:write(("\r\27[%dA"):format(live.lines)) end
+  io.stderr:write((chart:gsub("\n", "\27[K\n")))
+  live.lines = select(2, chart:gsub("\n", ""))
+end
+
 -- epoch: done so far; loss: the last one; seconds: spent training.
 function Progress:update(epoch, loss, seconds)
   if self.quiet then return end
+  if self.live then note(self.live, epoch, loss) end
   local now = core.host.monotonic()
   if now < self.due then return end
   self.due = now + (self.bar and every_bar or every_line)
@@ -45,6 +77,7 @@ function Progress:update(epoch, loss, seconds)
   end
   local said = table.concat(words, "   ")
   if self.bar then
+    if self.live then self:draw_live() end
     local room = core.host.columns() - text.width(said) - 4
     local line = room >= 8 and bar_of(fraction, math.min(room, 30)) .. " " .. said or said
     io.stderr:write("\r", line, "\27[K")
@@ -58,7 +91,9 @@ end
 -- Take the bar away, before anything else is printed.
 function Progress:clear()
   if self.shown then
-    io.stderr:write("\r\27[K")
+    local up = self.live and self.live.lines
+    io.stderr:write(up and ("\r\27[%dA\27[J"):format(up) or "\r\27[K")
+    if up then self.live.lines = nil end
     io.stderr:flush()
     self.shown = false
   end

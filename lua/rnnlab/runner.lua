@@ -18,19 +18,21 @@ local function out(...)
   io.stdout:flush()
 end
 
--- What run.json knows from the first moment.
-local function head_of(ctx, settings)
+-- What run.json knows from the first moment. overrides, cwd and trust are what starting it again needs.
+local function head_of(ctx, settings, options)
   local host = core.host.info()
   local modules = {}
   for _, module in ipairs(ctx.box.modules) do
     modules[module.name] = core.host.sha256(module.bytes)
   end
   return {
-    script = ctx.script, title = ctx.experiment.name, params = ctx.shown, seed = ctx.seed, data_seed = ctx.data_seed,
-    dtype = ctx.p.dtype, trust = ctx.box.trust or nil,
+    script = ctx.script, cwd = core.host.cwd(), overrides = core.json.array { table.unpack(options.overrides or {}) },
+    checkpoint_every = options.checkpoint_every, title = ctx.experiment.name, params = ctx.shown, seed = ctx.seed,
+    data_seed = ctx.data_seed, dtype = ctx.p.dtype, trust = ctx.box.trust or nil,
     versions = { rnnlab = core.version, lua = _VERSION },
     host = { name = host.name, cpu = host.cpu, system = host.system, cores = host.cores },
     isa = core.kernel_info().isa,
+    sweep = options.sweep, trial = options.trial,
     training = settings and { loss = select(2, ctx.experiment:criterion()), epochs = settings.epochs,
       optimizer = settings.optimizer, batch_size = settings.batch_size or nil, clip_norm = settings.clip_norm or nil,
       clip_value = settings.clip_value or nil, shuffle = settings.shuffle } or nil,
@@ -44,6 +46,7 @@ Run.__index = Run
 -- Copies of the script and of the modules it has required by now, as they were read.
 function Run:keep_sources()
   local box = self.ctx.box
+  if self.options.resume then return end -- they are what it runs
   if self.kept == nil then
     self.store:copy_text(box.bytes, "script.lua")
     self.kept = 0
@@ -66,41 +69,23 @@ function Run:save_model()
   for i, parameter in ipairs(self.ctx.parameters) do
     tensors[i] = { parameter.name, parameter.tensor:detach() }
   end
+  local model = self.ctx.model -- and what is not trained, a reservoir's weights
+  for _, buffer in ipairs(type(model.buffers) == "function" and self.ctx.box:call(model.buffers, model) or {}) do
+    tensors[#tensors + 1] = { buffer.name, buffer.tensor:detach() }
+  end
   core.format.save_safetensors(self.dir .. "/model.safetensors", tensors, { network = self.ctx:network() })
 end
 
 -- Loss, predictions and per-output figures with the weights as they are now.
 function Run:evaluate(trainer)
-  local ctx, metrics, tensors = self.ctx, self.metrics, {}
-  for _, name in ipairs { "train", "val", "test" } do
-    local part = ctx.data[name]
-    if part and part.y then
-      local loss, prediction = trainer:evaluate(part.x, part.y)
-      local prefix = name == "train" and "" or name .. "_"
-      metrics[prefix .. "loss"] = loss
+  local tensors = {}
+  self.outputs = require("rnnlab.outcome").evaluate(self.ctx, trainer, { "train", "val", "test" }, self.metrics,
+    function(prefix, part, prediction)
       tensors[#tensors + 1] = { prefix .. "x", part.x }
       tensors[#tensors + 1] = { prefix .. "target", part.y }
       tensors[#tensors + 1] = { prefix .. "predicted", prediction }
-      if name == "train" then
-        self.outputs = require("rnnlab.summary").add_outputs(metrics, prediction, part.y)
-        self:own_metrics(prediction, part.y)
-      end
-    end
-  end
+    end)
   core.format.save_npz(self.dir .. "/predictions.npz", tensors)
-end
-
--- The script's metrics on the training data.
-function Run:own_metrics(prediction, target)
-  local own = self.ctx.experiment.metrics or {}
-  for _, name in ipairs(text.sorted_keys(own)) do
-    local value = self.ctx.box:call(own[name], prediction, target)
-    if type(value) == "userdata" then value = value:item() end
-    if type(value) ~= "number" then
-      errors.failure("metric '%s' returned a %s, not a number", name, type(value))
-    end
-    self.metrics[name] = value
-  end
 end
 
 -- Figures and the preview, from what the folder holds by now.
@@ -109,7 +94,7 @@ function Run:draw(kinds)
   local found = core.store.open(self.options.results, self.dir)
   local show = self.ctx.p.show
   if self.options.plot ~= false and self.ctx.experiment.figures ~= false then
-    local files, problem = plotting.draw(found, show, kinds)
+    local files, problem = plotting.draw(found, show, kinds, { ctx = self.ctx })
     self.figures = files
     if problem then
       warn("%s: %s; once that is put right: rnnlab plot %s", #files == 0 and "no figures" or "not all figures",
@@ -121,35 +106,48 @@ function Run:draw(kinds)
   end
 end
 
-local function best_of(losses_packed, last)
-  local best = last or math.huge
-  for i = 1, #losses_packed, 8 do
-    local loss = string.unpack("d", losses_packed, i)
-    if loss < best then best = loss end
+-- Checkpoints while the loop trains; a run that goes on begins from the last one.
+function Run:keep_checkpoints(loop)
+  local checkpoint = require "rnnlab.checkpoint"
+  local path, resume = self.dir .. "/" .. checkpoint.file, self.options.resume
+  if self.policy then
+    loop.keeper = checkpoint.keeper(path, self.policy, function(problem)
+      self.progress:clear()
+      warn("%s", problem)
+    end)
   end
-  return best < math.huge and best or nil
+  if not resume then return end
+  if #resume.columns > 0 then loop:take_columns(resume.columns) end
+  if not resume.head then return end
+  checkpoint.load(loop, path)
+  if loop.keeper then loop.keeper.epoch = loop.trainer:epoch() end
 end
 
 -- Training, then everything that follows from it. Returns the status.
 function Run:train()
   local ctx = self.ctx
   local training = require "rnnlab.training"
-  local loop = training.new(ctx, self.store, self.settings, self.progress)
+  local kind = ctx.members and require "rnnlab.ensemble" or training
+  local loop = kind.new(ctx, self.store, self.settings, self.progress)
   self.loop = loop
+  loop.began = self.began
+  self:keep_checkpoints(loop)
   local status = loop:go()
   for name, value in pairs(loop.last_logged or {}) do
     self.metrics[name] = value
   end
+  if loop.best then self.metrics.best_epoch = loop.best.epoch end -- whose weights these are
   self:save_model()
   if status ~= "diverged" then
     self:evaluate(loop.trainer)
     if not training.finite(self.metrics.loss) then
       status, self.metrics.loss = "diverged", nil -- the last update was the fatal one
+    elseif ctx.experiment.analysis then
+      require("rnnlab.analyse").run(ctx, loop.handle, self.store, self.metrics)
     end
   end
-  self.metrics.best_loss = best_of(loop.trainer:losses_packed(), self.metrics.loss)
-  local asked = ctx.experiment.figures
-  self:draw(status == "diverged" and { "loss" } or type(asked) == "table" and asked or nil)
+  self.metrics.best_loss = require("rnnlab.outcome").best_of(loop.trainer:losses_packed(), self.metrics.loss)
+  self:draw(status == "diverged" and { "loss" } or nil)
   return status
 end
 
@@ -181,30 +179,36 @@ end
 
 -- Close the folder with all that is known; self.result is what the summary is printed from.
 function Run:close(status, problem)
+  pcall(self.keep_sources, self) -- modules may have been required late
   local trainer = self.loop and self.loop.trainer
   local files = {}
   for i, file in ipairs(self.ctx.box.files) do
     files[i] = { path = file.path, sha256 = file.sha256 }
   end
   local epochs = trainer and trainer:epoch() or 0
+  local converged = trainer and trainer:converged() or nil -- nothing is said where it has not
   self.result = {
     name = self.store:name(), dir = self.dir, status = status, metrics = self.metrics, epochs = epochs,
-    planned = self.settings and self.settings.epochs, train_s = trainer and trainer:seconds() or 0,
+    converged = converged, planned = self.settings and self.settings.epochs,
+    train_s = trainer and trainer:seconds() or 0,
     weights = self.ctx.weights, figures = self.figures or {}, outputs = self.outputs,
     network = self.ctx.model and self.ctx:network(),
   }
   local warning = self.store:close(status, {
-    metrics = self.metrics, epochs = epochs, train_s = self.result.train_s,
+    metrics = self.metrics, epochs = epochs, converged = converged, train_s = self.result.train_s,
     wall_s = core.host.monotonic() - self.began, figures = core.json.array(self.result.figures),
     error = problem,
-    git = core.host.git_finish(self.git), data_files = #files > 0 and files or nil,
+    git = self.git and core.host.git_finish(self.git), data_files = #files > 0 and files or nil,
     blas = core.kernel_info().blas,
   })
   self.closed = true
   if warning then warn("%s", warning) end
+  if status == "finished" or status == "diverged" then -- nothing is left to go on with
+    os.remove(self.dir .. "/" .. require("rnnlab.checkpoint").file)
+  end
 end
 
-local signals = { [1] = "SIGHUP", [2] = "SIGINT", [15] = "SIGTERM" }
+local signals = { [1] = "SIGHUP", [2] = "SIGINT", [10] = "SIGUSR1", [15] = "SIGTERM" }
 
 local function print_json(options, run)
   local object = core.store.open(options.results, run.dir).summary
@@ -224,24 +228,60 @@ local function tell(run)
   end
 end
 
--- options as in the seam: script, overrides, results, json, quiet, plot, preview, trust, steps.
+-- When checkpoints are written: as the command line says, else as the experiment does.
+local function policy_of(options, settings)
+  if not settings then return nil end
+  if not options.checkpoint_every then return settings.checkpoint end
+  local passed, policy = pcall(require("rnnlab.checkpoint").policy, options.checkpoint_every, "--checkpoint-every")
+  if not passed then errors.usage("%s", policy) end
+  return policy
+end
+
+-- The folder of a new run, or of one that goes on.
+local function open_store(ctx, settings, options)
+  local resume = options.resume
+  if not resume then
+    return core.store.create(options.results, ctx.title, head_of(ctx, settings, options), options.folder)
+  end
+  local store
+  store, resume.columns = resume.open()
+  return store
+end
+
+-- How a run that was stopped ended, and what may be done next.
+local function stopped(run, signal, status)
+  local name, what = run.store:name(), signals[signal] or "signal " .. signal
+  if status == "finished" then
+    errors.throw(128 + signal, "%s was done when %s came; it is in %s", name, what, run.dir)
+  end
+  errors.throw(128 + signal, "%s: interrupted by %s; what it had is in %s; to go on: rnnlab resume %s", name, what,
+    run.dir, name)
+end
+
+-- options as in the seam: script, overrides, results, json, quiet, plot, preview, trust, steps, checkpoint_every; from
+-- resume.lua and verify.lua also copy and cwd (see sandbox.new), silent (the script prints nothing), and resume: { open
+-- = function() -> the run's folder, its columns end, head = of its checkpoint, wall_s = }.
 -- Returns the exit code. Mistakes are thrown (errors.lua) and printed by the caller.
 function runner.run(options)
   options.results = options.results or "results"
   local began = core.host.monotonic()
   local run
   local ctx = prepare.open { script = options.script, overrides = options.overrides, trust = options.trust,
+    copy = options.copy, cwd = options.cwd,
     print = function(s)
+      if options.silent then return end
       if run then run.progress:clear() end
       out(s)
     end }
   local settings = ctx.experiment.loss ~= nil
     and ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p) or nil
-  local store = core.store.create(options.results, ctx.title, head_of(ctx, settings))
+  local policy = policy_of(options, settings)
+  local store = open_store(ctx, settings, options)
   run = setmetatable({ ctx = ctx, options = options, store = store, dir = store:dir(), settings = settings,
-    began = began, metrics = {},
-    git = core.host.git_start((ctx.script:match "^(.*)/[^/]*$" or ".")),
-    progress = require("rnnlab.progress").new(settings and settings.epochs or 0, options.quiet) }, Run)
+    policy = policy, began = began - (options.resume and options.resume.wall_s or 0), metrics = {},
+    git = not options.copy and core.host.git_start((ctx.script:match "^(.*)/[^/]*$" or ".")) or nil,
+    progress = require("rnnlab.progress").new(settings and settings.epochs or 0, options.quiet,
+      options.live) }, Run)
   local ok, status = xpcall(run.work, errors.handler(ctx.box.sources, run.work), run)
   run.progress:clear()
   local stop = core.stop_requested()
@@ -258,16 +298,39 @@ function runner.run(options)
   end
   if options.json and run.closed then print_json(options, run) end
   if not options.json and not options.quiet then tell(run) end
-  if stop then
-    errors.throw(128 + stop, "%s: interrupted by %s; what it had is in %s", store:name(),
-      signals[stop] or "signal " .. stop, run.dir)
-  end
+  if stop then stopped(run, stop, status) end
   if problem then error(problem, 0) end
   if status == "diverged" then
     errors.failure("%s diverged: the loss is no longer a finite number in epoch %d; the epochs before it are in %s",
       store:name(), run.loop.trainer:epoch() + 1, run.dir)
   end
   return 0
+end
+
+-- A run folder of what a trial of a sweep trained, as `rnnlab run` would have made it, without figures. trained: { ctx,
+-- settings, trainer, began, best_epoch }; options: results, folder, overrides, sweep, trial.
+function runner.keep(trained, options)
+  local ctx, trainer = trained.ctx, trained.trainer
+  local store = core.store.create(options.results, ctx.title, head_of(ctx, trained.settings, options), options.folder)
+  local run = setmetatable({ ctx = ctx, options = options, store = store, dir = store:dir(), began = trained.began,
+    settings = trained.settings, metrics = {}, loop = { trainer = trainer } }, Run)
+  run:keep_sources()
+  store:note { network = ctx:network(), weights = ctx.weights }
+  local val = ctx.data.val and trainer:val_losses()
+  store:metrics(val and { "loss", "val_loss" } or { "loss" })
+  local packed = trainer:losses_packed()
+  if not val then
+    if #packed > 0 then store:append_packed(1, packed) end
+  else
+    local rows = {}
+    for epoch, loss in ipairs(trainer:losses()) do rows[epoch] = { epoch, loss, val[epoch] } end
+    if #rows > 0 then store:append(rows) end
+  end
+  run.metrics.best_epoch = trained.best_epoch
+  run:save_model()
+  run:evaluate(trainer)
+  run.metrics.best_loss = require("rnnlab.outcome").best_of(packed, run.metrics.loss)
+  run:close "finished"
 end
 
 -- rnnlab check: see check.lua.

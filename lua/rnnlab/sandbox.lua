@@ -41,11 +41,13 @@ end
 
 -- ---- files --------------------------------------------------------------------------------------
 
--- The file a script means: an absolute path, else beside the script, else from the current folder.
+-- The file a script means: an absolute path, else beside the script, else from the current folder (that of the run's
+-- first start).
 function Box:find(path)
   if path:sub(1, 1) ~= "/" then
     local beside = self.folder .. path
     if core.host.exists(beside) then return beside end
+    if self.cwd then return self.cwd .. "/" .. path end
   end
   return path
 end
@@ -141,7 +143,7 @@ local function requirer(box)
     local path = box.folder .. relative
     local bytes
     if name:find "^[%w_][%w_.-]*$" and not name:find("..", 1, true) and not name:find "^rnnlab%." then
-      bytes = core.host.read_file(path)
+      bytes = box.copy and core.host.read_file(box.copy .. "/" .. relative) or core.host.read_file(path)
     end
     if not bytes then
       if box.trust and not name:find "^rnnlab%." then return host_require(name) end
@@ -164,10 +166,9 @@ end
 
 local function random_library(box)
   local math_ = copy(math)
-  local stream
   local function rng()
-    stream = stream or core.rng(box.seed, "script")
-    return stream
+    box.stream = box.stream or core.rng(box.seed, "script")
+    return box.stream
   end
   -- As math.random: a real in [0, 1), or a whole number in [1, low] or [low, high].
   function math_.random(low, high)
@@ -181,7 +182,7 @@ local function random_library(box)
   -- Another stream of the same run, so that seed=2 gives other numbers whatever the script asks for.
   function math_.randomseed(index)
     local n = math.tointeger(tonumber(index) or 0) or 0
-    stream = core.rng(box.seed, "script", n & 0x7fffffff)
+    box.stream = core.rng(box.seed, "script", n & 0x7fffffff)
   end
   return math_
 end
@@ -272,15 +273,19 @@ end
 
 -- ---- the box ------------------------------------------------------------------------------------
 
--- options: script (path), trust, seed, public (what require "rnnlab" gives), print (takes a string).
+-- options: script (path), trust, seed, public (what require "rnnlab" gives), print (takes a string). copy: a folder
+-- with a copy of the script (script.lua) and its modules, which is run in their place; it is still called by the
+-- script's own path, and data files are looked for beside that. cwd: where the run was started, if that is not the
+-- current folder.
 function sandbox.new(options)
   local box = setmetatable({
     script = options.script, trust = options.trust or false, seed = options.seed or 1,
-    folder = options.script:match "^(.*/)[^/]*$" or "",
+    folder = options.script:match "^(.*/)[^/]*$" or "", copy = options.copy, cwd = options.cwd,
     public = options.public, print = options.print or function(s) io.stdout:write(s) end,
     sources = {}, -- chunk name -> { name =, text = }, for errors
     modules = {}, -- { path =, name = (relative), bytes = } as they were read
     files = {},   -- { path =, sha256 = } of data files
+    stream = nil, -- what math.random draws from, once it was asked
   }, Box)
   box.env = environment(box)
   return box
@@ -288,13 +293,14 @@ end
 
 -- Read and run the script; what it returns. No such file: exit 2.
 function Box:run()
-  if core.host.is_folder(self.script) then
-    errors.usage("%s is a folder, not a script", self.script)
+  local path = self.copy and self.copy .. "/script.lua" or self.script
+  if core.host.is_folder(path) then
+    errors.usage("%s is a folder, not a script", path)
   end
-  local bytes, problem = core.host.read_file(self.script)
+  local bytes, problem = core.host.read_file(path)
   if not bytes then
-    if core.host.exists(self.script) then errors.failure("%s", problem) end
-    errors.usage("no script %s", self.script)
+    if core.host.exists(path) then errors.failure("%s", problem) end
+    errors.usage("no script %s", path)
   end
   self.bytes = bytes
   return self:call((self:call(self.compile, self, self.script, bytes)))

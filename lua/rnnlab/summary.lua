@@ -7,8 +7,8 @@ local summary = {}
 local most_outputs = 6 -- named in the line; the rest are in run.json
 
 -- Metrics of the outputs, as run.json keeps them: loss_y1, rmse_y1, r2_y1, ... into `metrics`.
-function summary.add_outputs(metrics, y, target)
-  local outputs = stats.outputs(y, target)
+function summary.add_outputs(metrics, y, target, valid)
+  local outputs = stats.outputs(y, target, valid)
   for k, output in ipairs(outputs) do
     for name, value in pairs(output) do
       if value == value then
@@ -25,6 +25,10 @@ local function loss_line(metrics, outputs)
   if metrics.val_loss then
     words[#words + 1] = "val_loss " .. text.significant(metrics.val_loss, 4)
   end
+  for _, name in ipairs { "accuracy", "val_accuracy" } do
+    if metrics[name] then words[#words + 1] = name .. " " .. text.fixed(metrics[name], 3) end
+  end
+  if metrics.accuracy then outputs = {} end -- R² of classes says nothing
   for k, output in ipairs(outputs) do
     if k > most_outputs then
       words[#words + 1] = "…"
@@ -46,6 +50,7 @@ local function epochs_line(result)
     done = ("%s after %s of %s epochs"):format(result.status, text.thousands(result.epochs),
       text.thousands(result.planned))
   end
+  if result.converged then done = done .. ", converged," end
   local each = ""
   if result.epochs > 0 and result.train_s > 0 then
     local us = result.train_s / result.epochs * 1e6
@@ -55,7 +60,7 @@ local function epochs_line(result)
   return ("%s in %s%s"):format(done, text.duration(result.train_s), each)
 end
 
--- result: { name, dir, network, weights, status, epochs, planned, train_s, metrics, outputs, figures }
+-- result: { name, dir, network, weights, status, epochs, planned, converged, train_s, metrics, outputs, figures }
 function summary.lines(result)
   local lines = { ("%s   %s, %s   %s"):format(result.name, result.network,
     text.count(result.weights, "weight"), epochs_line(result)) }

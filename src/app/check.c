@@ -20,7 +20,7 @@ const rnl_command rnl_command_check = {
   .examples =
     "  rnnlab check scripts/tutorial8_q2.lua\n"
     "  rnnlab check scripts/tutorial8_q2.lua cell=jordan hidden=3",
-  .options = RNL_OPT_SEED | RNL_OPT_TRUST | RNL_OPT_QUIET,
+  .options = (const rnl_option *const[]){&rnl_option_seed, &rnl_option_trust, &rnl_option_quiet, NULL},
   .settings = true,
   .min_words = 1,
   .max_words = 1,

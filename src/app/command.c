@@ -7,8 +7,33 @@
 #include "app/output.h"
 
 const rnl_command *const rnl_commands[] = {
-  &rnl_command_run, &rnl_command_check, &rnl_command_new,    &rnl_command_ls,   &rnl_command_show,
-  &rnl_command_plot, &rnl_command_repl, &rnl_command_doctor, &rnl_command_help, &rnl_command_version,
+  &rnl_command_run,
+  &rnl_command_sweep,
+  &rnl_command_sweep_status,
+  &rnl_command_collect,
+  &rnl_command_cancel,
+  &rnl_command_best,
+  &rnl_command_resume,
+  &rnl_command_verify,
+  &rnl_command_check,
+  &rnl_command_new,
+  &rnl_command_ls,
+  &rnl_command_show,
+  &rnl_command_compare,
+  &rnl_command_plot,
+  &rnl_command_report,
+  &rnl_command_export,
+  &rnl_command_tag,
+  &rnl_command_untag,
+  &rnl_command_note,
+  &rnl_command_rm,
+  &rnl_command_reindex,
+  &rnl_command_repl,
+  &rnl_command_doctor,
+  &rnl_command_bench,
+  &rnl_command_help,
+  &rnl_command_version,
+  &rnl_command_worker,
   NULL,
 };
 
@@ -37,7 +62,7 @@ void rnl_command_help_text(rnl_buffer *out, const rnl_command *command) {
   rnl_buffer_printf(out, "Usage: rnnlab %s%s%s\n\n", command->name, *command->usage ? " " : "",
                     command->usage);
   rnl_buffer_printf(out, "%s\n\n", command->about);
-  rnl_args_describe(out, command->options | RNL_OPTS_ALL);
+  rnl_args_describe(out, command->options);
   rnl_buffer_printf(out, "\nExamples:\n%s\n\nExit codes:\n%s\n", command->examples,
                     command->exits ? command->exits
                                    : "  0      done\n"
@@ -51,7 +76,7 @@ void rnl_command_list_text(rnl_buffer *out) {
                   "rnnlab trains recurrent networks from Lua experiment scripts.\n\n"
                   "Usage: rnnlab COMMAND [words] [key=value ...] [options]\n\nCommands:\n");
   for (int i = 0; rnl_commands[i]; i++)
-    rnl_buffer_printf(out, "  %-8s  %s\n", rnl_commands[i]->name, rnl_commands[i]->summary);
+    rnl_buffer_printf(out, "  %-12s  %s\n", rnl_commands[i]->name, rnl_commands[i]->summary);
   rnl_buffer_text(out,
                   "\nEvery command takes --json, --results DIR and --help.\n"
                   "To begin: rnnlab new first, then rnnlab run first.lua\n");
@@ -64,11 +89,20 @@ static int complain_and_free(rnl_buffer *text) {
   return RNL_EXIT_USAGE;
 }
 
+rnl_status rnl_command_parse(rnl_args *out, int argc, char **argv, rnl_error *err) {
+  const rnl_option *const *known[sizeof rnl_commands / sizeof *rnl_commands];
+  int n = 0;
+  for (int i = 0; rnl_commands[i]; i++)
+    if (rnl_commands[i]->options) known[n++] = rnl_commands[i]->options;
+  known[n] = NULL;
+  return rnl_args_parse(out, known, argc, argv, err);
+}
+
 int rnl_command_main(const rnl_args *args) {
   rnl_error err;
   if (!args->command) {
-    if (args->given & RNL_OPT_VERSION) return rnl_command_version.call(args);
-    if (args->given & RNL_OPT_HELP) return rnl_command_help.call(args);
+    if (rnl_args_has(args, &rnl_option_version)) return rnl_command_version.call(args);
+    if (rnl_args_has(args, &rnl_option_help)) return rnl_command_help.call(args);
     if (args->unknown || args->setting_count) {
       rnl_complain("no command before '%s'; rnnlab help lists them",
                    args->unknown ? args->unknown : args->settings[0]);
@@ -80,14 +114,14 @@ int rnl_command_main(const rnl_args *args) {
   }
   const rnl_command *command = rnl_command_find(args->command);
   if (!command) return rnl_command_unknown(args->command);
-  if (args->given & RNL_OPT_HELP) {
+  if (rnl_args_has(args, &rnl_option_help)) {
     rnl_buffer text = {0};
     rnl_command_help_text(&text, command);
     rnl_put(&text);
     rnl_buffer_free(&text);
     return RNL_EXIT_OK;
   }
-  if (rnl_args_check(args, command->options | RNL_OPTS_ALL, command->settings, &err) != RNL_OK) {
+  if (rnl_args_check(args, command->options, command->settings, &err) != RNL_OK) {
     rnl_complain("%s", err.text);
     return RNL_EXIT_USAGE;
   }

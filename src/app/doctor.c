@@ -11,6 +11,7 @@
 #include "app/command.h"
 #include "app/output.h"
 #include "app/table.h"
+#include "base/child.h"
 #include "base/file.h"
 #include "base/host.h"
 #include "kernel/gemm.h"
@@ -106,7 +107,7 @@ static void check_blas(report *r) {
       rnl_buffer_printf(&f->detail, ", though %s was asked for", blas.asked);
     }
   } else {
-    rnl_buffer_printf(&f->detail, "%s; large networks train slowly without it", blas.problem);
+    rnl_buffer_printf(&f->detail, "%s; only the benchmark compares with it", blas.problem);
     install_hint(f, "libopenblas0-pthread", "openblas-openmp", "openblas");
   }
 }
@@ -164,6 +165,24 @@ static void check_gnuplot(report *r) {
     if (!terminals[i].has) install_hint(f, "gnuplot-nox", "gnuplot", "gnuplot");
   }
   rnl_gnuplot_info_free(&info);
+}
+
+/* LuaLaTeX makes the reports that are PDFs; nothing else asks for it. */
+static void check_latex(report *r) {
+  rnl_buffer said = {0};
+  rnl_child child = {.arguments = (const char *const[]){"lualatex", "--version", NULL}, .timeout_s = 10};
+  int code = -1;
+  bool good = rnl_child_run(&child, &said, &code, NULL) == RNL_OK && code == 0;
+  finding *f = add(r, "LuaLaTeX", good, false);
+  if (good) {
+    const char *text = rnl_buffer_string(&said);
+    rnl_buffer_append(&f->detail, text, strcspn(text, "\n"));
+  } else {
+    rnl_buffer_text(&f->detail, "only reports as PDF need it");
+    install_hint(f, "texlive-luatex texlive-latex-recommended fonts-lmodern",
+                 "texlive-luatex texlive-collection-latexrecommended texlive-lm", "--cask mactex-no-gui");
+  }
+  rnl_buffer_free(&said);
 }
 
 static void check_results(report *r, const char *folder) {
@@ -225,12 +244,13 @@ static int call(const rnl_args *args) {
   check_blas(&r);
   check_gnuplot(&r);
   check_fonts(&r);
+  check_latex(&r);
   check_results(&r, args->results);
   bool good = true;
   for (int i = 0; i < r.count; i++)
     if (r.all[i].needed && strcmp(r.all[i].state, "missing") == 0) good = false;
   int code = RNL_EXIT_OK;
-  if (args->given & RNL_OPT_JSON) code = print_json(&r, good);
+  if (rnl_args_has(args, &rnl_option_json)) code = print_json(&r, good);
   else print_table(&r, good);
   for (int i = 0; i < r.count; i++) {
     rnl_buffer_free(&r.all[i].detail);
@@ -245,7 +265,8 @@ const rnl_command rnl_command_doctor = {
   .summary = "what is installed, what is missing, how to get it",
   .about =
     "Looks at the libraries rnnlab runs with, the CPU and the kernels chosen for it, OpenBLAS and the\n"
-    "core it runs on, gnuplot and the formats it can write, fonts, and whether results can be written.",
+    "core it runs on, gnuplot and the formats it can write, fonts, LuaLaTeX, and whether results can be\n"
+    "written.",
   .examples = "  rnnlab doctor\n  rnnlab doctor --json",
   .exits = "  0      everything needed is here\n"
            "  1      something needed is missing\n"

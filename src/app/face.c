@@ -2,10 +2,12 @@
 #include "app/face.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 
 #include "app/output.h"
 #include "app/signals.h"
 #include "bind/lua_core.h"
+#include "store/run.h"
 
 typedef struct request {
   const char *module, *function;
@@ -16,6 +18,31 @@ typedef struct request {
 static void set_flag(lua_State *L, const char *name, bool value) {
   lua_pushboolean(L, value);
   lua_setfield(L, -2, name);
+}
+
+/* t.words: the words behind the command. */
+static void push_words(lua_State *L, const rnl_args *args) {
+  lua_createtable(L, args->word_count, 0);
+  for (int i = 0; i < args->word_count; i++) {
+    lua_pushstring(L, args->words[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setfield(L, -2, "words");
+}
+
+/* t.trial_timeout = 300 for "--trial-timeout 5m". */
+static void push_given(lua_State *L, const rnl_given *given) {
+  char key[48];
+  snprintf(key, sizeof key, "%s", given->option->name);
+  for (char *c = key; *c; c++)
+    if (*c == '-') *c = '_';
+  switch (given->option->kind) {
+  case RNL_FLAG: lua_pushboolean(L, true); break;
+  case RNL_TEXT: lua_pushstring(L, given->text); break;
+  case RNL_WHOLE: case RNL_BYTES: lua_pushinteger(L, (lua_Integer)given->number); break;
+  case RNL_REAL: case RNL_SECONDS: lua_pushnumber(L, given->number); break;
+  }
+  lua_setfield(L, -2, key);
 }
 
 /* Runs protected: everything here may raise. Returns what the face's function returns. */
@@ -35,12 +62,9 @@ static int call_face(lua_State *L) {
   lua_setfield(L, -2, "overrides");
   lua_pushstring(L, args->results);
   lua_setfield(L, -2, "results");
-  set_flag(L, "json", args->given & RNL_OPT_JSON);
-  set_flag(L, "quiet", args->given & RNL_OPT_QUIET);
-  set_flag(L, "plot", !(args->given & RNL_OPT_NO_PLOT));
-  set_flag(L, "preview", args->given & RNL_OPT_PREVIEW);
-  set_flag(L, "trust", args->given & RNL_OPT_TRUST);
-  set_flag(L, "steps", args->given & RNL_OPT_STEPS);
+  set_flag(L, "plot", !rnl_args_has(args, &rnl_option_no_plot));
+  push_words(L, args);
+  for (int i = 0; i < args->given_count; i++) push_given(L, &args->given[i]);
   if (r->fill) r->fill(L, args);
   lua_call(L, 1, 1);
   return 1;
@@ -68,4 +92,12 @@ int rnl_face_call(const char *module, const char *function, const rnl_args *args
   }
   lua_close(L);
   return code;
+}
+
+bool rnl_means_sweep(const rnl_args *args) {
+  rnl_run_record record = {0};
+  bool sweep = args->word_count > 0 &&
+               rnl_store_find(&record, args->results, args->words[0], RNL_FIND_ANY, NULL) == RNL_OK && record.is_sweep;
+  rnl_run_record_free(&record);
+  return sweep;
 }

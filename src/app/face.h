@@ -3,14 +3,18 @@
 #define RNL_APP_FACE_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "app/args.h"
 
-/* Call require(module)[function](t) in a new Lua state and return the exit code it gives. t holds what
- * all commands share: overrides (a list of "key=value"), results, json, quiet, plot, preview, trust,
- * steps; `fill` (may be NULL) adds the command's own, the table being on top of the stack. An error is
- * told in one line. */
+/* Call require(module)[function](t) in a new Lua state and return the exit code it gives. t holds the command line:
+ * overrides (a list of "key=value"), words, results, plot (false after --no-plot), and every option that was given by
+ * its name with _ for -: true for a flag, else its value (seconds and bytes as numbers). `fill` (may be NULL) adds the
+ * command's own, the table being on top of the stack. An error is told in one line. */
 int rnl_face_call(const char *module, const char *function, const rnl_args *args,
                   void (*fill)(lua_State *L, const rnl_args *args));
+
+/* Does the first word mean a sweep, and not a run? */
+bool rnl_means_sweep(const rnl_args *args);
 
 #endif

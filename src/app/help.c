@@ -13,7 +13,7 @@ static int print_json(void) {
 }
 
 static int call(const rnl_args *args) {
-  if (args->given & RNL_OPT_JSON) return print_json();
+  if (rnl_args_has(args, &rnl_option_json)) return print_json();
   rnl_buffer text = {0};
   if (args->word_count == 0) {
     rnl_command_list_text(&text);

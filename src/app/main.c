@@ -21,7 +21,7 @@ int main(int argc, char **argv) {
   rnl_args args;
   rnl_error err;
   int code;
-  if (rnl_args_parse(&args, argc, argv, &err) == RNL_OK) {
+  if (rnl_command_parse(&args, argc, argv, &err) == RNL_OK) {
     code = rnl_command_main(&args);
   } else {
     rnl_complain("%s", err.text);

@@ -17,7 +17,7 @@ const rnl_command rnl_command_new = {
     "Writes NAME.lua (or NAME, where it ends in .lua): a small experiment that runs as it is, with\n"
     "comments on what to change. A file that exists is never overwritten.",
   .examples = "  rnnlab new first\n  rnnlab run first.lua",
-  .options = RNL_OPT_QUIET,
+  .options = (const rnl_option *const[]){&rnl_option_quiet, NULL},
   .min_words = 1,
   .max_words = 1,
   .call = call,

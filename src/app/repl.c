@@ -178,7 +178,7 @@ static int call(const rnl_args *args) {
   } else {
     rnl_signals_interrupt_reads(); /* Ctrl-C shall interrupt the waiting for a line */
     reader in = {.terminal = isatty(STDIN_FILENO)};
-    if (in.terminal && !(args->given & RNL_OPT_QUIET))
+    if (in.terminal && !rnl_args_has(args, &rnl_option_quiet))
       puts("rnnlab " RNNLAB_VERSION ", " LUA_VERSION ". rnnlab is loaded as r; Ctrl-D leaves.");
     code = loop(L, &in);
     if (in.terminal && code == RNL_EXIT_OK) putchar('\n');
@@ -198,6 +198,6 @@ const rnl_command rnl_command_repl = {
   .examples =
     "  rnnlab repl\n"
     "  echo 'r.tensor{{1,2},{3,4}}:mm(r.eye(2))' | rnnlab repl",
-  .options = RNL_OPT_QUIET,
+  .options = (const rnl_option *const[]){&rnl_option_quiet, NULL},
   .call = call,
 };

@@ -15,12 +15,14 @@ static long long now_ns(void) {
 }
 
 /* `timeout`, job schedulers and terminals may send one request twice, to the process and to its group;
- * so a second signal counts as a second wish only after half a second. */
+ * so a second signal counts as a second wish only after a fifth of a second. */
+#define SECOND_WISH_NS 200000000LL
+
 static void on_stop(int signal_number) {
   if (rnl_stop_flag == 0) {
     first_ns = now_ns();
     rnl_stop_flag = signal_number;
-  } else if (now_ns() - first_ns >= 500000000LL) {
+  } else if (now_ns() - first_ns >= SECOND_WISH_NS) {
     signal(signal_number, SIG_DFL);
     raise(signal_number); /* delivered when this handler returns */
   }

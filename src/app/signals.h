@@ -3,7 +3,7 @@
 #define RNL_APP_SIGNALS_H
 
 /* SIGINT, SIGTERM, SIGHUP and SIGUSR1 set the flag to their number (the first one wins); one that comes
- * half a second later or more ends the process as if nobody had caught it. A signal that was ignored when the
+ * a fifth of a second later or more ends the process as if nobody had caught it. A signal that was ignored when the
  * program started (nohup, a shell's background job) stays ignored. SIGPIPE makes writes fail instead of
  * ending the process, so that a run outlives `| head`; programs started from here get the default back. */
 void rnl_signals_install(void);

@@ -7,7 +7,7 @@
 
 #include "base/buffer.h"
 
-enum { RNL_TABLE_COLUMNS = 12 };
+enum { RNL_TABLE_COLUMNS = 64 };
 
 /* How a cell stands out where colours are allowed. */
 typedef enum rnl_tone { RNL_PLAIN, RNL_GOOD, RNL_BAD, RNL_FAINT, RNL_BOLD } rnl_tone;

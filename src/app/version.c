@@ -3,7 +3,7 @@
 #include "app/output.h"
 
 static int call(const rnl_args *args) {
-  if (args->given & RNL_OPT_JSON) {
+  if (rnl_args_has(args, &rnl_option_json)) {
     json_t *object = json_pack("{s:s}", "rnnlab", RNNLAB_VERSION);
     int code = rnl_put_json(object);
     json_decref(object);

@@ -55,6 +55,13 @@ rnl_status rnl_folder_make(const char *path, rnl_error *err);
 /* Make one folder that must be new: *made is false, and RNL_OK returned, where the name is taken. */
 rnl_status rnl_folder_claim(const char *path, bool *made, rnl_error *err);
 
+/* Remove a folder (or file) with all in it; links are removed, never followed. What is gone already is fine. The first
+ * is the entry `name` of an open folder, false with errno set where something stays. */
+bool rnl_folder_remove_at(int folder, const char *name);
+rnl_status rnl_folder_remove(const char *path, rnl_error *err);
+/* A new empty folder under TMPDIR (else /tmp); *path is the caller's to rnl_free. */
+rnl_status rnl_folder_temporary(char **path, rnl_error *err);
+
 bool rnl_path_exists(const char *path);
 bool rnl_path_is_folder(const char *path);
 /* May this process write there? For a folder: make files in it. A missing path asks of its nearest

@@ -20,6 +20,21 @@ static void next_block(rnl_rng *rng) {
   rng->used = 0;
 }
 
+uint64_t rnl_rng_drawn(const rnl_rng *rng) {
+  return rng->position * BLOCK_WORDS - (uint64_t)(BLOCK_WORDS - rng->used);
+}
+
+void rnl_rng_seek(rnl_rng *rng, uint64_t drawn, int has_spare, double spare_normal) {
+  rng->position = drawn / BLOCK_WORDS;
+  rng->used = BLOCK_WORDS;
+  if (drawn % BLOCK_WORDS) {
+    next_block(rng);
+    rng->used = (int)(drawn % BLOCK_WORDS);
+  }
+  rng->has_spare = has_spare;
+  rng->spare_normal = spare_normal;
+}
+
 uint32_t rnl_rng_u32(rnl_rng *rng) {
   if (rng->used >= BLOCK_WORDS) next_block(rng);
   return rng->block[rng->used++];

@@ -16,7 +16,8 @@ typedef enum rnl_rng_purpose {
   RNL_RNG_SHUFFLE = 3,/* order of the mini-batches; index = epoch */
   RNL_RNG_DROPOUT = 4,
   RNL_RNG_SCRIPT = 5, /* math.random inside a script */
-  RNL_RNG_USER = 6    /* r.rng(seed) made by hand */
+  RNL_RNG_USER = 6,   /* r.rng(seed) made by hand */
+  RNL_RNG_SWEEP = 7   /* what a sweep tries; index = trial */
 } rnl_rng_purpose;
 
 typedef struct rnl_rng {
@@ -29,6 +30,9 @@ typedef struct rnl_rng {
 } rnl_rng;
 
 void rnl_rng_init(rnl_rng *rng, uint64_t seed, rnl_rng_purpose purpose, uint32_t index);
+/* The stream put where `drawn` words and, where has_spare, one number of a pair of normals were taken from it. */
+void rnl_rng_seek(rnl_rng *rng, uint64_t drawn, int has_spare, double spare_normal);
+uint64_t rnl_rng_drawn(const rnl_rng *rng); /* words taken so far */
 uint32_t rnl_rng_u32(rnl_rng *rng);
 double rnl_rng_uniform(rnl_rng *rng);             /* [0, 1), 53 bits */
 double rnl_rng_normal(rnl_rng *rng);              /* N(0, 1), Box & Muller 1958 */

@@ -7,13 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 #include "bind/lua_box.h"
 #include "bind/lua_sources.h"
 
 static const lua_CFunction parts[] = {
-  rnl_lua_open_tensor, rnl_lua_open_rng,  rnl_lua_open_rnn,   rnl_lua_open_train,  rnl_lua_open_plot,
+  rnl_lua_open_tensor, rnl_lua_open_rng,  rnl_lua_open_rnn,   rnl_lua_open_noise,  rnl_lua_open_cell,
+  rnl_lua_open_linalg,
+  rnl_lua_open_sequence, rnl_lua_open_loss, rnl_lua_open_trace, rnl_lua_open_bench,
+  rnl_lua_open_train, rnl_lua_open_ensemble,  rnl_lua_open_checkpoint, rnl_lua_open_plot,
   rnl_lua_open_json,   rnl_lua_open_host, rnl_lua_open_store, rnl_lua_open_format, rnl_lua_open_stop,
+  rnl_lua_open_fresh, rnl_lua_open_sweep,
 };
 
 int luaopen_rnnlab_core(lua_State *L) {
@@ -45,9 +50,52 @@ static int run_module(lua_State *L, const char *name, const char *text, size_t s
   return 1;
 }
 
+/* Modules as compiled once, by their place in rnl_lua_sources: a state made after another of the same cache only
+ * reads them. */
+struct rnl_lua_cache {
+  size_t count;
+  rnl_buffer *compiled;
+};
+
+rnl_lua_cache *rnl_lua_cache_new(void) {
+  rnl_lua_cache *cache = rnl_alloc(1, sizeof *cache);
+  if (!cache) return NULL;
+  while (rnl_lua_sources[cache->count].name) cache->count++;
+  cache->compiled = rnl_alloc(cache->count, sizeof *cache->compiled);
+  if (cache->compiled) return cache;
+  rnl_free(cache);
+  return NULL;
+}
+
+void rnl_lua_cache_free(rnl_lua_cache *cache) {
+  if (!cache) return;
+  for (size_t i = 0; i < cache->count; i++) rnl_buffer_free(&cache->compiled[i]);
+  rnl_free(cache->compiled);
+  rnl_free(cache);
+}
+
+static int keep_bytes(lua_State *L, const void *bytes, size_t size, void *buffer) {
+  (void)L;
+  rnl_buffer_append(buffer, bytes, size);
+  return ((rnl_buffer *)buffer)->failed;
+}
+
+/* Upvalues: the source, the cache (may be NULL). */
 static int load_embedded(lua_State *L) {
   const struct rnl_lua_source *source = lua_touserdata(L, lua_upvalueindex(1));
-  return run_module(L, source->name, source->text, source->size);
+  rnl_lua_cache *cache = lua_touserdata(L, lua_upvalueindex(2));
+  if (!cache) return run_module(L, source->name, source->text, source->size);
+  rnl_buffer *compiled = &cache->compiled[source - rnl_lua_sources];
+  const char *chunk = lua_pushfstring(L, "=%s", source->name);
+  if (compiled->length > 0) {
+    if (luaL_loadbufferx(L, compiled->data, compiled->length, chunk, "b") != LUA_OK) return lua_error(L);
+  } else {
+    if (luaL_loadbufferx(L, source->text, source->size, chunk, "t") != LUA_OK) return lua_error(L);
+    if (lua_dump(L, keep_bytes, compiled, 0) != 0) rnl_buffer_free(compiled); /* the next one compiles it again */
+  }
+  lua_pushstring(L, source->name);
+  lua_call(L, 1, 1);
+  return 1;
 }
 
 static int load_from_folder(lua_State *L) {
@@ -73,13 +121,15 @@ static int search_folder(lua_State *L) {
 
 static int set_up(lua_State *L) {
   const volatile int *stop = lua_touserdata(L, 1);
+  rnl_lua_cache *cache = lua_touserdata(L, 2);
   luaL_openlibs(L);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
   lua_pushcfunction(L, luaopen_rnnlab_core);
   lua_setfield(L, -2, "rnnlab.core");
   for (const struct rnl_lua_source *source = rnl_lua_sources; source->name; source++) {
     lua_pushlightuserdata(L, (void *)source);
-    lua_pushcclosure(L, load_embedded, 1);
+    lua_pushlightuserdata(L, cache);
+    lua_pushcclosure(L, load_embedded, 2);
     lua_setfield(L, -2, source->name);
   }
   const char *folder = getenv("RNNLAB_LUA");
@@ -99,13 +149,19 @@ static int set_up(lua_State *L) {
 }
 
 rnl_status rnl_lua_new_state(lua_State **out, const volatile int *stop, rnl_error *err) {
+  return rnl_lua_new_cached_state(out, stop, NULL, err);
+}
+
+rnl_status rnl_lua_new_cached_state(lua_State **out, const volatile int *stop, rnl_lua_cache *cache,
+                                    rnl_error *err) {
   *out = NULL;
   lua_State *L = luaL_newstate();
   if (!L) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory while making a Lua state");
   lua_pushcfunction(L, set_up);
   lua_pushlightuserdata(L, (void *)stop);
+  lua_pushlightuserdata(L, cache);
   int exit_code;
-  rnl_status status = rnl_lua_call(L, 1, 0, &exit_code, err);
+  rnl_status status = rnl_lua_call(L, 2, 0, &exit_code, err);
   if (status == RNL_OK) *out = L;
   else lua_close(L);
   return status;

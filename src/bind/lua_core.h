@@ -16,13 +16,26 @@ __attribute__((visibility("default"))) int luaopen_rnnlab_core(lua_State *L);
 int rnl_lua_open_tensor(lua_State *L);
 int rnl_lua_open_rng(lua_State *L);
 int rnl_lua_open_rnn(lua_State *L);
+int rnl_lua_open_noise(lua_State *L);
+int rnl_lua_open_cell(lua_State *L);
+int rnl_lua_open_sequence(lua_State *L);
+int rnl_lua_open_linalg(lua_State *L); /* jvp, { linalg = {...} } */
+int rnl_lua_open_loss(lua_State *L);
+int rnl_lua_open_trace(lua_State *L);
+int rnl_lua_open_bench(lua_State *L);
 int rnl_lua_open_train(lua_State *L);
+int rnl_lua_open_ensemble(lua_State *L);
+int rnl_lua_open_checkpoint(lua_State *L); /* { checkpoint = {...} } */
 int rnl_lua_open_plot(lua_State *L);
 int rnl_lua_open_json(lua_State *L);   /* { json = {...} } */
 int rnl_lua_open_store(lua_State *L);  /* { store = {...} } */
 int rnl_lua_open_format(lua_State *L); /* { format = {...} } */
 int rnl_lua_open_host(lua_State *L);   /* { host = {...} } */
-int rnl_lua_open_stop(lua_State *L);   /* stop_requested, stop_acknowledge */
+int rnl_lua_open_stop(lua_State *L);   /* stop_requested, stop_acknowledge, stop_hold */
+int rnl_lua_open_fresh(lua_State *L);  /* fresh_states */
+int rnl_lua_open_sweep(lua_State *L);  /* { sweep = {...} } */
+int rnl_lua_open_study(lua_State *L);  /* more of core.sweep */
+int rnl_lua_open_sweep_folder(lua_State *L); /* and more */
 
 /* A Lua state for the trusted face: the standard libraries, "rnnlab.core" and the embedded lua/rnnlab
  * modules preloaded (compiled at their first require). Where the environment's RNNLAB_LUA names a folder,
@@ -30,6 +43,13 @@ int rnl_lua_open_stop(lua_State *L);   /* stop_requested, stop_acknowledge */
  * `stop` (may be NULL) is the flag a signal handler sets to the signal's number; it must outlive the state.
  * Close with lua_close. ERR_MEMORY where there is none. */
 rnl_status rnl_lua_new_state(lua_State **out, const volatile int *stop, rnl_error *err);
+
+/* The same for somebody who makes many: the modules are compiled by the first state that requires them, and kept in
+ * the cache. */
+typedef struct rnl_lua_cache rnl_lua_cache;
+rnl_lua_cache *rnl_lua_cache_new(void); /* NULL: out of memory */
+void rnl_lua_cache_free(rnl_lua_cache *cache);
+rnl_status rnl_lua_new_cached_state(lua_State **out, const volatile int *stop, rnl_lua_cache *cache, rnl_error *err);
 
 /* ---- the stop flag (lua_stop.c) -------------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/child.h"
+#include "base/alloc.h"
 #include "base/file.h"
 #include "base/git.h"
 #include "base/host.h"
@@ -182,6 +184,22 @@ static int host_make_folder(lua_State *L) {
   return 0;
 }
 
+static void release_text(void *value) { rnl_free(*(char **)value); }
+
+static int host_temporary_folder(lua_State *L) {
+  char **path = rnl_lua_box(L, sizeof *path, release_text);
+  rnl_error err;
+  rnl_lua_check(L, rnl_folder_temporary(path, &err), &err);
+  lua_pushstring(L, *path);
+  return 1;
+}
+
+static int host_remove_folder(lua_State *L) {
+  rnl_error err;
+  rnl_lua_check(L, rnl_folder_remove(luaL_checkstring(L, 1), &err), &err);
+  return 0;
+}
+
 static int host_sha256_file(lua_State *L) {
   char hash[RNL_SHA256_TEXT];
   rnl_error err;
@@ -197,6 +215,60 @@ static int host_sha256(lua_State *L) {
   rnl_sha256_bytes(hash, bytes, length);
   lua_pushstring(L, hash);
   return 1;
+}
+
+/* ---- other programs ----------------------------------------------------------------------------- */
+
+static double number_field(lua_State *L, int table, const char *name, double otherwise) {
+  lua_getfield(L, table, name);
+  double value = luaL_optnumber(L, -1, otherwise);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* run({ program, argument ... }, { folder =, timeout =, variables = { "A=b" }, stopping = true }) -> code, what it
+ * said; or nil, why. stopping: not ended by the stop flag, for what is to be done on the way out. */
+static int host_run(lua_State *L) {
+  enum { MOST = 64 };
+  const char *words[2][MOST + 1] = {{NULL}, {NULL}};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  if (lua_isnoneornil(L, 2)) {
+    lua_settop(L, 1);
+    lua_newtable(L);
+  }
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "folder");
+  lua_getfield(L, 2, "variables"); /* 4 */
+  luaL_checkstack(L, 2 * MOST + 8, "too many arguments");
+  for (int list = 0; list < 2; list++) {
+    int at = list ? 4 : 1;
+    lua_Integer n = lua_istable(L, at) ? luaL_len(L, at) : 0;
+    if (n > MOST || (list == 0 && n < 1)) return luaL_error(L, "run: 1 to %d words are expected", MOST);
+    for (lua_Integer i = 0; i < n; i++) {
+      size_t length;
+      lua_geti(L, at, i + 1);
+      words[list][i] = luaL_checklstring(L, -1, &length); /* stays on the stack */
+      if (strlen(words[list][i]) != length) return luaL_error(L, "run: a word with a zero byte");
+    }
+  }
+  lua_getfield(L, 2, "stopping");
+  const bool stopping = lua_toboolean(L, -1);
+  rnl_child child = {.arguments = words[0], .folder = lua_tostring(L, 3), .variables = words[1],
+                     .timeout_s = number_field(L, 2, "timeout", 60), .stop = stopping ? NULL : rnl_lua_stop_flag(L)};
+  rnl_buffer *said = rnl_lua_box_buffer(L);
+  rnl_error err;
+  int code = 0;
+  rnl_status status = rnl_child_run(&child, said, &code, &err);
+  if (status == RNL_ERR_INTERRUPTED) rnl_lua_check(L, status, &err);
+  if (status != RNL_OK) {
+    lua_pushnil(L);
+    lua_pushstring(L, err.text);
+    return 2;
+  }
+  lua_pushinteger(L, code);
+  lua_pushlstring(L, rnl_buffer_string(said), said->length);
+  return 2;
 }
 
 static const luaL_Reg functions[] = {
@@ -216,8 +288,11 @@ static const luaL_Reg functions[] = {
   {"is_folder", host_is_folder},
   {"is_writable", host_is_writable},
   {"make_folder", host_make_folder},
+  {"temporary_folder", host_temporary_folder},
+  {"remove_folder", host_remove_folder},
   {"sha256_file", host_sha256_file},
   {"sha256", host_sha256},
+  {"run", host_run},
   {NULL, NULL},
 };
 

@@ -136,10 +136,48 @@ static int make_rng(lua_State *L) {
   return 1;
 }
 
+/* position() -> words drawn so far, the second of a pair of normal numbers where it waits */
+static int rng_position(lua_State *L) {
+  const rnl_rng *rng = rnl_lua_check_rng(L, 1);
+  lua_pushinteger(L, (lua_Integer)rnl_rng_drawn(rng));
+  if (!rng->has_spare) return 1;
+  lua_pushnumber(L, rng->spare_normal);
+  return 2;
+}
+
+/* seek(words, normal?): put it where position() said */
+static int rng_seek(lua_State *L) {
+  rnl_rng *rng = rnl_lua_check_rng(L, 1);
+  const lua_Integer words = luaL_checkinteger(L, 2);
+  rnl_rng_seek(rng, (uint64_t)words, !lua_isnoneornil(L, 3), luaL_optnumber(L, 3, 0));
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* stream() -> seed, purpose, index: what rng() makes it from */
+static int rng_stream(lua_State *L) {
+  const rnl_rng *rng = rnl_lua_check_rng(L, 1);
+  const char *name = "?";
+  for (size_t i = 0; i < sizeof purposes / sizeof *purposes; i++)
+    if ((uint32_t)purposes[i].purpose == rng->purpose) name = purposes[i].name;
+  lua_pushinteger(L, (lua_Integer)rng->seed);
+  lua_pushstring(L, name);
+  lua_pushinteger(L, rng->index);
+  return 3;
+}
+
+/* is_rng(value) */
+static int is_rng(lua_State *L) {
+  lua_pushboolean(L, luaL_testudata(L, 1, RNL_LUA_RNG) != NULL);
+  return 1;
+}
+
 static const luaL_Reg methods[] = {{"uniform", rng_uniform},         {"normal", rng_normal},
                                    {"integer", rng_integer},         {"permutation", rng_permutation},
+                                   {"position", rng_position},       {"seek", rng_seek},
+                                   {"stream", rng_stream},
                                    {NULL, NULL}};
-static const luaL_Reg functions[] = {{"rng", make_rng}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"rng", make_rng}, {"is_rng", is_rng}, {NULL, NULL}};
 
 int rnl_lua_open_rng(lua_State *L) {
   luaL_newmetatable(L, RNL_LUA_RNG);

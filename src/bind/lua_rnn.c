@@ -1,4 +1,4 @@
-/* bind/lua_rnn.c owns the layers, losses and initialisers as Lua functions: one op each, applied eagerly
+/* bind/lua_rnn.c owns the simple layers and initialisers as Lua functions: one op each, applied eagerly
  * or recorded. The modules that hold parameters are lua/rnnlab/nn.lua. */
 #include <lauxlib.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "bind/lua_tensor.h"
 #include "rnn/init.h"
 #include "rnn/linear.h"
-#include "rnn/loss.h"
 #include "rnn/recurrent.h"
 
 /* recurrent(cell, x, params, opts?) -> y or nil, h */
@@ -68,17 +67,6 @@ static int linear(lua_State *L) {
   return rnl_lua_return_var(L);
 }
 
-/* loss(kind, y, target) -> scalar */
-static int loss(lua_State *L) {
-  rnl_error err;
-  rnl_loss kind;
-  rnl_lua_check(L, rnl_loss_from_name(luaL_checkstring(L, 1), &kind, &err), &err);
-  rnl_var *in[2] = {rnl_lua_check_var(L, 2), rnl_lua_check_var(L, 3)};
-  rnl_var **box = rnl_lua_new_var(L);
-  rnl_lua_check(L, rnl_apply(&rnl_op_squared_error, &kind, 2, in, box, &err), &err);
-  return rnl_lua_return_var(L);
-}
-
 /* init(kind, tensor, rng, opts?) -> tensor, filled in place */
 static int init(lua_State *L) {
   rnl_error err;
@@ -88,7 +76,7 @@ static int init(lua_State *L) {
   rnl_var *var = rnl_lua_check_var(L, 2);
   rnl_rng *rng = rnl_lua_check_rng(L, 3);
   if (!lua_isnil(L, 4)) luaL_checktype(L, 4, LUA_TTABLE);
-  if (how.kind == RNL_INIT_NORMAL) {
+  if (how.kind == RNL_INIT_NORMAL || how.kind == RNL_INIT_SPARSE) {
     how.a = rnl_lua_number_field(L, 4, "mean", how.a);
     how.b = rnl_lua_number_field(L, 4, "std", how.b);
   } else if (how.kind == RNL_INIT_CONSTANT) {
@@ -98,6 +86,8 @@ static int init(lua_State *L) {
     how.b = rnl_lua_number_field(L, 4, "b", how.b);
     how.gain = rnl_lua_number_field(L, 4, "gain", how.gain);
   }
+  how.radius = rnl_lua_number_field(L, 4, "radius", how.radius);
+  how.density = rnl_lua_number_field(L, 4, "density", how.density);
   if (var->creator) return rnl_lua_fail(L, "init: the tensor is computed; only a leaf can be initialised");
   rnl_lua_check(L, rnl_init_fill(&how, rnl_value(var), rng, &err), &err);
   lua_settop(L, 2);
@@ -106,7 +96,7 @@ static int init(lua_State *L) {
 
 int rnl_lua_open_rnn(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"recurrent", recurrent}, {"linear", linear}, {"loss", loss}, {"init", init}, {NULL, NULL}};
+      {"recurrent", recurrent}, {"linear", linear}, {"init", init}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

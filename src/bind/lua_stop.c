@@ -11,11 +11,12 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/host.h"
 #include "bind/lua_core.h"
 
 enum { INSTRUCTIONS = 10000 }; /* between two looks at the flag: some 100 microseconds */
 
-static const char flag_key, acknowledged_key; /* their addresses are the registry's keys */
+static const char flag_key, acknowledged_key, hold_key, seen_key; /* their addresses are the registry's keys */
 
 const volatile int *rnl_lua_stop_flag(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &flag_key);
@@ -36,10 +37,30 @@ static int acknowledged(lua_State *L) {
   return signal;
 }
 
+static double number_at(lua_State *L, const void *key) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, key);
+  const double value = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+static void put_number(lua_State *L, const void *key, double value) {
+  lua_pushnumber(L, value);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+/* A signal is there; may the script go on for now? So many seconds from when this was first asked. */
+static bool on_hold(lua_State *L) {
+  const double seconds = number_at(L, &hold_key);
+  if (!(seconds > 0)) return false;
+  const double now = rnl_time_monotonic(), seen = number_at(L, &seen_key);
+  if (!(seen > 0)) put_number(L, &seen_key, now);
+  return !(seen > 0) || now - seen < seconds;
+}
+
 static void stop_hook(lua_State *L, lua_Debug *ar) {
   if (!lua_checkstack(L, 4)) return;
   int signal = stop_signal(L);
-  if (signal == 0 || acknowledged(L) == signal) {
+  if (signal == 0 || acknowledged(L) == signal || on_hold(L)) {
     if (lua_gethookcount(L) != INSTRUCTIONS) lua_sethook(L, stop_hook, LUA_MASKCOUNT, INSTRUCTIONS);
     return;
   }
@@ -70,9 +91,17 @@ static int stop_acknowledge(lua_State *L) {
   return 0;
 }
 
+/* stop_hold(seconds?) */
+static int stop_hold(lua_State *L) {
+  put_number(L, &hold_key, luaL_optnumber(L, 1, 0));
+  put_number(L, &seen_key, 0);
+  return 0;
+}
+
 static const luaL_Reg functions[] = {
   {"stop_requested", stop_requested},
   {"stop_acknowledge", stop_acknowledge},
+  {"stop_hold", stop_hold},
   {NULL, NULL},
 };
 

@@ -53,7 +53,8 @@ static int store_create(lua_State *L) {
   const char *results = luaL_checkstring(L, 1);
   char experiment[96];
   rnl_run_experiment_name(experiment, luaL_checkstring(L, 2));
-  lua_settop(L, 3);
+  const char *folder = luaL_optstring(L, 4, NULL);
+  lua_settop(L, 4);
   json_t *head = NULL;
   run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (run_box){.columns = -1};
@@ -63,9 +64,60 @@ static int store_create(lua_State *L) {
     head = rnl_lua_json_check(L, 3, "the run's head");
   }
   rnl_error err;
-  rnl_lua_check(L, rnl_run_create(&box->run, results, experiment, head, &err), &err);
-  lua_settop(L, 4);
+  rnl_lua_check(L, rnl_run_create_at(&box->run, results, folder, experiment, head, &err), &err);
+  lua_settop(L, 5);
   return 1;
+}
+
+typedef struct column_names {
+  char **names;
+  int count;
+} column_names;
+
+static void release_columns(void *value) {
+  column_names *columns = value;
+  for (int i = 0; columns->names && i < columns->count; i++) rnl_free(columns->names[i]);
+  rnl_free(columns->names);
+}
+
+/* reopen(dir, rows, changes?, force?) -> run, columns */
+static int store_reopen(lua_State *L) {
+  const char *dir = luaL_checkstring(L, 1);
+  const int64_t rows = luaL_checkinteger(L, 2);
+  const bool force = lua_toboolean(L, 4);
+  lua_settop(L, 3);
+  run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
+  *box = (run_box){.columns = -1};
+  luaL_setmetatable(L, RUN_KIND);
+  json_t *changes = lua_istable(L, 3) ? rnl_lua_json_check(L, 3, "the run's changes") : NULL;
+  column_names *columns = rnl_lua_box(L, sizeof *columns, release_columns);
+  rnl_error err;
+  rnl_lua_check(L, rnl_run_reopen(&box->run, dir, rows, force, changes, &columns->names, &columns->count, &err), &err);
+  if (columns->names) box->columns = columns->count;
+  lua_pushvalue(L, 4);
+  lua_createtable(L, columns->count, 0);
+  for (int i = 0; i < columns->count; i++) {
+    lua_pushstring(L, columns->names[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 2;
+}
+
+static int run_sync(lua_State *L) {
+  rnl_error err;
+  rnl_lua_check(L, rnl_run_sync(check_run(L, true)->run, &err), &err);
+  return 0;
+}
+
+/* insert_column(at, name) */
+static int run_insert_column(lua_State *L) {
+  run_box *box = check_run(L, true);
+  rnl_error err;
+  const lua_Integer at = luaL_checkinteger(L, 2);
+  if (at < 1 || at > box->columns + 1) return rnl_lua_fail(L, "insert_column: there is no place %d", (int)at);
+  rnl_lua_check(L, rnl_run_metrics_insert(box->run, (int)at - 1, luaL_checkstring(L, 3), &err), &err);
+  box->columns++;
+  return 0;
 }
 
 static int run_name(lua_State *L) {
@@ -296,6 +348,8 @@ static int store_list(lua_State *L) {
     query.status = luaL_optstring(L, -1, NULL);
     lua_getfield(L, 2, "limit");
     query.limit = luaL_optinteger(L, -1, 0);
+    lua_getfield(L, 2, "sweeps");
+    query.sweeps = lua_toboolean(L, -1);
   }
   json_t **runs = rnl_lua_box_json(L);
   rnl_buffer *warnings = rnl_lua_box_buffer(L);
@@ -354,6 +408,8 @@ static const luaL_Reg run_methods[] = {
   {"metrics", run_metrics},
   {"append", run_append},
   {"append_packed", run_append_packed},
+  {"insert_column", run_insert_column},
+  {"sync", run_sync},
   {"note", run_note},
   {"close", run_close},
   {NULL, NULL},
@@ -368,6 +424,7 @@ static const luaL_Reg run_meta[] = {
 
 static const luaL_Reg functions[] = {
   {"create", store_create},
+  {"reopen", store_reopen},
   {"experiment_name", store_experiment_name},
   {"open", store_open},
   {"update", store_update},

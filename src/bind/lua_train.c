@@ -1,113 +1,118 @@
-/* bind/lua_train.c owns the Lua type "rnnlab.Trainer", the gradient check and the report on the kernels.
- *
- * A trainer calls back into Lua to record its step: `record(x, y) -> prediction, loss`. That happens
- * inside a C call made from Lua (run, evaluate, memory, gradcheck), under a protected call; an error there
- * is kept, as the very value that was thrown, and raised again once the C call has unwound. */
+/* bind/lua_train.c owns the Lua type "rnnlab.Trainer", the gradient check and the report on the kernels. How a step
+ * is recorded stands in lua_record.c. */
 #include <lauxlib.h>
 #include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "bind/lua_checkpoint.h"
 #include "bind/lua_core.h"
 #include "bind/lua_error.h"
 #include "bind/lua_fields.h"
+#include "bind/lua_optim.h"
+#include "bind/lua_record.h"
 #include "bind/lua_tensor.h"
 #include "grad/gradcheck.h"
 #include "kernel/gemm.h"
 #include "kernel/kernel.h"
-#include "train/trainer.h"
-
-#define TRAINER "rnnlab.Trainer"
-
-typedef struct trainer_box {
-  rnl_trainer *trainer;
-  rnl_var **parameters; /* as the spec lists them; the trainer holds them */
-  int n_parameters;
-  lua_State *L;         /* the state of the call under way, for record_in_lua */
-} trainer_box;
-
-/* User values of the box. */
-enum { UV_RECORD = 1, UV_ERROR, UV_PARAMETERS, UV_COUNT = UV_PARAMETERS };
-
-/* ---- recording ------------------------------------------------------------------------------ */
-
-/* The protected part: (record, x light, y light, prediction**, loss**) -> nothing */
-static int call_record(lua_State *L) {
-  rnl_var **out_prediction = lua_touserdata(L, 4), **out_loss = lua_touserdata(L, 5);
-  rnl_var *x = lua_touserdata(L, 2), *y = lua_touserdata(L, 3);
-  lua_pushvalue(L, 1);
-  rnl_lua_push_var(L, rnl_var_ref(x));
-  rnl_lua_push_var(L, rnl_var_ref(y));
-  lua_call(L, 2, 2);
-  rnl_var *prediction = rnl_lua_test_var(L, -2), *loss = rnl_lua_test_var(L, -1);
-  if (!prediction || !loss)
-    return rnl_lua_fail(L, "the step must give a prediction and a loss, both tensors; it gave %s and %s",
-                        rnl_lua_kind_of(L, -2), rnl_lua_kind_of(L, -1));
-  if (rnl_tensor_numel(rnl_value(loss)) != 1) {
-    char shape[RNL_SHAPE_TEXT];
-    return rnl_lua_fail(L, "the loss must be one number; it is a tensor %s",
-                        rnl_tensor_shape_text(shape, rnl_value(loss)));
-  }
-  *out_prediction = rnl_var_ref(prediction);
-  *out_loss = rnl_var_ref(loss);
-  return 0;
-}
-
-static rnl_status record_in_lua(void *context, rnl_var *x, rnl_var *y, rnl_var **prediction, rnl_var **loss,
-                                rnl_error *err) {
-  trainer_box *box = context;
-  lua_State *L = box->L;
-  /* The box is at index 1 of every method. */
-  if (!lua_checkstack(L, 8)) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory");
-  lua_pushcfunction(L, call_record);
-  lua_getiuservalue(L, 1, UV_RECORD);
-  lua_pushlightuserdata(L, x);
-  lua_pushlightuserdata(L, y);
-  lua_pushlightuserdata(L, prediction);
-  lua_pushlightuserdata(L, loss);
-  if (lua_pcall(L, 5, 0, 0) == LUA_OK) return RNL_OK;
-  lua_setiuservalue(L, 1, UV_ERROR);
-  return rnl_fail(err, RNL_ERR_SCRIPT, "error while recording the training step");
-}
-
-/* Raise what a failed call left: the script's own error as it was thrown, or ours. */
-static void check(lua_State *L, rnl_status status, const rnl_error *err) {
-  if (status == RNL_ERR_SCRIPT && lua_getiuservalue(L, 1, UV_ERROR) != LUA_TNIL) {
-    lua_pushnil(L);
-    lua_setiuservalue(L, 1, UV_ERROR);
-    lua_error(L);
-  }
-  rnl_lua_check(L, status, err);
-}
 
 /* ---- the spec ------------------------------------------------------------------------------- */
 
-/* The tensor field `key`, which must be there; left on the stack. */
-static const rnl_tensor *needed_tensor(lua_State *L, int table, const char *key) {
-  rnl_var *var = rnl_lua_tensor_field(L, table, key);
-  if (!var) rnl_lua_fail(L, "trainer: %s must be a tensor, not nil", key);
-  return rnl_value(var);
+/* The field as a whole number >= low, or the fallback where it is nil. */
+static int64_t whole_field(lua_State *L, int table, const char *key, int64_t low, int64_t fallback) {
+  lua_getfield(L, table, key);
+  const int64_t value = lua_isnil(L, -1) ? fallback : rnl_lua_check_whole(L, -1, low, INT64_MAX, key);
+  lua_pop(L, 1);
+  return value;
 }
 
-static rnl_optimizer_options optimizer_options(lua_State *L, int table) {
-  rnl_optimizer_options options;
-  rnl_error err;
-  int type = lua_getfield(L, table, "optimizer");
-  if (type != LUA_TTABLE) rnl_lua_fail(L, "trainer: optimizer must be a table such as {kind = \"adam\", lr = .01}");
-  int at = lua_gettop(L);
-  const char *kind = rnl_lua_text_field(L, at, "kind", "?");
-  rnl_lua_check(L, rnl_optimizer_from_name(kind, &options, &err), &err);
-  options.lr = rnl_lua_number_field(L, at, "lr", options.lr);
-  options.momentum = rnl_lua_number_field(L, at, "momentum", options.momentum);
-  options.beta1 = rnl_lua_number_field(L, at, "beta1", options.beta1);
-  options.beta2 = rnl_lua_number_field(L, at, "beta2", options.beta2);
-  options.eps = rnl_lua_number_field(L, at, "eps", options.eps);
+static bool truth_field(lua_State *L, int table, const char *key, bool fallback) {
+  const int type = lua_getfield(L, table, key);
+  const bool value = type == LUA_TNIL ? fallback : lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+/* early_stopping = { metric = "val_loss"|"loss"|"given", patience =, min_delta =, larger_is_better =, restore = } */
+static rnl_watch_options watch_options(lua_State *L, int spec) {
+  rnl_watch_options options = {.metric = RNL_WATCH_NONE};
+  if (lua_getfield(L, spec, "early_stopping") == LUA_TTABLE) {
+    const int at = lua_gettop(L);
+    const char *metric = rnl_lua_text_field(L, at, "metric", "val_loss");
+    options.metric = strcmp(metric, "val_loss") == 0 ? RNL_WATCH_VAL_LOSS
+                     : strcmp(metric, "loss") == 0   ? RNL_WATCH_LOSS
+                                                     : RNL_WATCH_GIVEN;
+    options.patience = whole_field(L, at, "patience", 0, -1);
+    options.min_delta = rnl_lua_number_field(L, at, "min_delta", 0);
+    options.larger_is_better = truth_field(L, at, "larger_is_better", false);
+    options.keep = truth_field(L, at, "restore", true);
+  }
   lua_pop(L, 1);
   return options;
 }
 
+static rnl_trainer_options trainer_options(lua_State *L, int spec) {
+  rnl_trainer_options options = {.stop = rnl_lua_stop_flag(L)};
+  options.optimizer = rnl_lua_optimizer(L, spec);
+  options.schedule = rnl_lua_schedule(L, spec);
+  options.clip_norm = rnl_lua_number_field(L, spec, "clip_norm", 0);
+  options.clip_value = rnl_lua_number_field(L, spec, "clip_value", 0);
+  options.batch_size = whole_field(L, spec, "batch_size", 1, 0);
+  options.shuffle = truth_field(L, spec, "shuffle", false);
+  options.seed = (uint64_t)whole_field(L, spec, "seed", 0, 1);
+  options.k1 = whole_field(L, spec, "k1", 1, 0);
+  options.k2 = whole_field(L, spec, "k2", 1, 0);
+  options.stateful = truth_field(L, spec, "stateful", false);
+  options.keep_states = truth_field(L, spec, "keep_states", false);
+  options.validate_every = whole_field(L, spec, "validate_every", 1, 0);
+  options.norms_every = whole_field(L, spec, "norms_every", 1, 0);
+  const int64_t threads = whole_field(L, spec, "threads", 1, 1);
+  options.threads = threads > 4096 ? 4096 : (int)threads;
+  options.watch = watch_options(L, spec);
+  return options;
+}
+
+/* The parameters of the spec, into the box; the list itself becomes a user value, which keeps them alive. */
+static void read_parameters(lua_State *L, rnl_lua_trainer *box, int spec) {
+  if (lua_getfield(L, spec, "params") != LUA_TTABLE) rnl_lua_fail(L, "trainer: params must be a list of tensors");
+  const int list = lua_gettop(L);
+  const lua_Integer count = luaL_len(L, list);
+  if (count < 0 || count > 100000) rnl_lua_fail(L, "trainer: params has %d entries", (int)count);
+  box->parameters = rnl_alloc((size_t)count + 1, sizeof *box->parameters);
+  if (!box->parameters) luaL_error(L, "out of memory");
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_geti(L, list, i);
+    rnl_var *var = rnl_lua_test_var(L, -1);
+    if (!var || !var->requires_grad)
+      rnl_lua_fail(L, "trainer: params[%d] is %s; a tensor that requires a gradient is expected", (int)i,
+                   rnl_lua_kind_of(L, -1));
+    box->parameters[box->n_parameters++] = var;
+    lua_pop(L, 1);
+  }
+  lua_setiuservalue(L, 1, RNL_LUA_TRAINER_PARAMETERS);
+}
+
+/* The spec's set: its field `key`, or where that is nil and `key` is "train" its own x and y. */
+static bool spec_set(lua_State *L, int spec, const char *key, const char *what, rnl_set *set) {
+  const int type = lua_getfield(L, spec, key);
+  if (type == LUA_TNIL && strcmp(key, "train") == 0) {
+    lua_pop(L, 1);
+    lua_createtable(L, 0, 2);
+    lua_getfield(L, spec, "x");
+    lua_setfield(L, -2, "x");
+    lua_getfield(L, spec, "y");
+    lua_setfield(L, -2, "y");
+  } else if (type != LUA_TTABLE) {
+    lua_pop(L, 1);
+    return false;
+  }
+  rnl_lua_read_set(L, lua_gettop(L), what, set);
+  lua_pop(L, 1);
+  return true;
+}
+
 static int trainer_gc(lua_State *L) {
-  trainer_box *box = luaL_checkudata(L, 1, TRAINER);
+  rnl_lua_trainer *box = luaL_checkudata(L, 1, RNL_LUA_TRAINER);
   rnl_trainer_free(box->trainer);
   rnl_free(box->parameters);
   box->trainer = NULL;
@@ -116,83 +121,56 @@ static int trainer_gc(lua_State *L) {
   return 0;
 }
 
-static trainer_box *check_trainer(lua_State *L) {
-  trainer_box *box = luaL_checkudata(L, 1, TRAINER);
+rnl_lua_trainer *rnl_lua_check_trainer(lua_State *L, int index) {
+  rnl_lua_trainer *box = luaL_checkudata(L, index, RNL_LUA_TRAINER);
   if (!box->trainer) rnl_lua_fail(L, "the trainer is closed");
   box->L = L;
   return box;
 }
+static rnl_lua_trainer *check_trainer(lua_State *L) { return rnl_lua_check_trainer(L, 1); }
 
 /* trainer(spec) -> Trainer */
 static int new_trainer(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  trainer_box *box = lua_newuserdatauv(L, sizeof *box, UV_COUNT);
+  rnl_lua_trainer *box = lua_newuserdatauv(L, sizeof *box, RNL_LUA_TRAINER_VALUES);
   memset(box, 0, sizeof *box);
-  luaL_setmetatable(L, TRAINER);
+  luaL_setmetatable(L, RNL_LUA_TRAINER);
   lua_insert(L, 1); /* the box at 1, the spec at 2 */
   const int spec = 2;
   rnl_error err;
-
-  rnl_trainer_options options = {.record = record_in_lua, .context = box, .stop = rnl_lua_stop_flag(L)};
+  box->L = L;
   if (lua_getfield(L, spec, "record") != LUA_TFUNCTION) return rnl_lua_fail(L, "trainer: record must be a function");
-  lua_setiuservalue(L, 1, UV_RECORD);
-  options.optimizer = optimizer_options(L, spec);
-  options.clip_norm = rnl_lua_number_field(L, spec, "clip_norm", 0);
-  options.clip_value = rnl_lua_number_field(L, spec, "clip_value", 0);
-  lua_getfield(L, spec, "batch_size");
-  options.batch_size = lua_isnil(L, -1) ? 0 : rnl_lua_check_whole(L, -1, 1, INT64_MAX, "batch_size");
-  lua_getfield(L, spec, "shuffle");
-  options.shuffle = lua_toboolean(L, -1);
-  lua_getfield(L, spec, "seed");
-  options.seed = lua_isnil(L, -1) ? 1 : (uint64_t)rnl_lua_check_whole(L, -1, 0, INT64_MAX, "seed");
-  lua_settop(L, spec);
-
-  if (lua_getfield(L, spec, "params") != LUA_TTABLE)
-    return rnl_lua_fail(L, "trainer: params must be a list of tensors");
-  const int list = lua_gettop(L);
-  const lua_Integer count = luaL_len(L, list);
-  if (count < 0 || count > 100000) return rnl_lua_fail(L, "trainer: params has %d entries", (int)count);
-  box->parameters = rnl_alloc((size_t)count + 1, sizeof *box->parameters);
-  if (!box->parameters) return luaL_error(L, "out of memory");
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_geti(L, list, i);
-    rnl_var *var = rnl_lua_test_var(L, -1);
-    if (!var || !var->requires_grad)
-      return rnl_lua_fail(L, "trainer: params[%d] is %s; a tensor that requires a gradient is expected", (int)i,
-                          rnl_lua_kind_of(L, -1));
-    box->parameters[box->n_parameters++] = var;
-    lua_pop(L, 1);
-  }
-  lua_pushvalue(L, list);
-  lua_setiuservalue(L, 1, UV_PARAMETERS); /* keeps the tensors alive */
+  lua_setiuservalue(L, 1, RNL_LUA_TRAINER_RECORD);
+  rnl_trainer_options options = trainer_options(L, spec);
+  options.record = rnl_lua_record;
+  options.context = box;
+  read_parameters(L, box, spec);
   options.parameters = box->parameters;
   options.n_parameters = box->n_parameters;
-
-  const rnl_tensor *x = needed_tensor(L, spec, "x"), *y = needed_tensor(L, spec, "y");
-  const rnl_tensor *val_x = NULL, *val_y = NULL;
-  if (lua_getfield(L, spec, "val") == LUA_TTABLE) {
-    const int val = lua_gettop(L);
-    val_x = needed_tensor(L, val, "x");
-    val_y = needed_tensor(L, val, "y");
-  }
-  rnl_lua_check(L, rnl_trainer_new(&box->trainer, &options, x, y, val_x, val_y, &err), &err);
+  /* What the sets hold is on the Lua stack as well, in the spec: borrowed until the trainer has its references. */
+  rnl_set train, val;
+  if (!spec_set(L, spec, "train", "the training set", &train)) return rnl_lua_fail(L, "trainer: train must be a table");
+  const bool validates = spec_set(L, spec, "val", "the validation set", &val);
+  rnl_lua_method(L, spec, box->n_parameters, box->parameters, &options.method); /* the trainer's from here on */
+  rnl_lua_check(L, rnl_trainer_new(&box->trainer, &options, &train, validates ? &val : NULL, &err), &err);
   lua_settop(L, 1);
   return 1;
 }
 
 /* ---- methods -------------------------------------------------------------------------------- */
 
+static const char *const reasons[] = {"epochs", "time", "interrupted", "diverged", "stopped"};
+
 /* run(until_epoch, max_seconds?) -> reason, epoch */
 static int trainer_run(lua_State *L) {
-  static const char *const reasons[] = {"epochs", "time", "interrupted", "diverged"};
-  trainer_box *box = check_trainer(L);
+  rnl_lua_trainer *box = check_trainer(L);
   const int64_t until = rnl_lua_check_whole(L, 2, 0, INT64_MAX, "epochs");
   const double seconds = luaL_optnumber(L, 3, 0);
   lua_settop(L, 1);
   rnl_train_reason reason = RNL_TRAIN_EPOCHS;
   rnl_error err;
-  check(L, rnl_trainer_run(box->trainer, until, seconds, &reason, &err), &err);
+  rnl_lua_check_recorded(L, rnl_trainer_run(box->trainer, until, seconds, &reason, &err), &err);
   lua_pushstring(L, reasons[reason]);
   lua_pushinteger(L, rnl_trainer_epoch(box->trainer));
   return 2;
@@ -201,6 +179,17 @@ static int trainer_run(lua_State *L) {
 static int trainer_epoch(lua_State *L) {
   lua_pushinteger(L, rnl_trainer_epoch(check_trainer(L)->trainer));
   return 1;
+}
+
+/* trainer:lr() -> number; trainer:set_lr(number) */
+static int trainer_lr(lua_State *L) {
+  lua_pushnumber(L, rnl_trainer_lr(check_trainer(L)->trainer));
+  return 1;
+}
+static int trainer_set_lr(lua_State *L) {
+  rnl_error err;
+  rnl_lua_check(L, rnl_trainer_set_lr(check_trainer(L)->trainer, luaL_checknumber(L, 2), &err), &err);
+  return 0;
 }
 
 static int trainer_seconds(lua_State *L) {
@@ -214,7 +203,8 @@ static int push_losses(lua_State *L, const double *values, int64_t count) {
   if (!values && count) return lua_pushnil(L), 1;
   lua_createtable(L, count >= from ? (int)(count - from + 1) : 0, 0);
   for (int64_t i = from; i <= count; i++) {
-    lua_pushnumber(L, values[i - 1]);
+    if (isnan(values[i - 1])) lua_pushboolean(L, false);
+    else lua_pushnumber(L, values[i - 1]);
     lua_rawseti(L, -2, i - from + 1);
   }
   return 1;
@@ -222,34 +212,135 @@ static int push_losses(lua_State *L, const double *values, int64_t count) {
 
 /* losses(from?) -> { loss of epoch from, ... } */
 static int trainer_losses(lua_State *L) {
-  trainer_box *box = check_trainer(L);
+  rnl_lua_trainer *box = check_trainer(L);
   return push_losses(L, rnl_trainer_losses(box->trainer), rnl_trainer_epoch(box->trainer));
 }
 
-/* val_losses(from?) -> the same, or nil without a validation set */
+/* val_losses(from?) -> the same, or nil without a validation set; false where an epoch was not validated */
 static int trainer_val_losses(lua_State *L) {
-  trainer_box *box = check_trainer(L);
+  rnl_lua_trainer *box = check_trainer(L);
   return push_losses(L, rnl_trainer_val_losses(box->trainer), rnl_trainer_epoch(box->trainer));
 }
 
 /* losses_packed() -> native float64, one an epoch */
 static int trainer_losses_packed(lua_State *L) {
-  trainer_box *box = check_trainer(L);
+  rnl_lua_trainer *box = check_trainer(L);
   const double *values = rnl_trainer_losses(box->trainer);
   lua_pushlstring(L, values ? (const char *)values : "", (size_t)rnl_trainer_epoch(box->trainer) * sizeof *values);
   return 1;
 }
 
-/* evaluate(x, y) -> loss, prediction */
+/* The set given to a method: a table of tensors at 2, or x at 2 and y at 3. Borrowed, as what is on the stack. */
+static void set_argument(lua_State *L, const char *what, rnl_set *set) {
+  if (!lua_istable(L, 2)) {
+    rnl_lua_check_var(L, 2);
+    rnl_lua_check_var(L, 3);
+    lua_settop(L, 3);
+    lua_createtable(L, 0, 2);
+    lua_insert(L, 2);
+    lua_setfield(L, 2, "y");
+    lua_setfield(L, 2, "x");
+  }
+  lua_settop(L, 2);
+  rnl_lua_read_set(L, 2, what, set);
+}
+
+/* evaluate(x, y) or evaluate(part) -> loss, prediction */
 static int trainer_evaluate(lua_State *L) {
-  trainer_box *box = check_trainer(L);
-  const rnl_tensor *x = rnl_value(rnl_lua_check_var(L, 2)), *y = rnl_value(rnl_lua_check_var(L, 3));
+  rnl_lua_trainer *box = check_trainer(L);
   rnl_error err;
   double loss = NAN;
   rnl_tensor prediction = {0};
-  check(L, rnl_trainer_evaluate(box->trainer, x, y, &loss, &prediction, &err), &err);
+  rnl_set set;
+  set_argument(L, "the set to evaluate", &set);
+  rnl_lua_check_recorded(L, rnl_trainer_evaluate(box->trainer, &set, &loss, &prediction, &err), &err);
   lua_pushnumber(L, loss);
   rnl_lua_push_tensor(L, &prediction);
+  return 2;
+}
+
+/* step(part) -> loss before the update */
+static int trainer_step(lua_State *L) {
+  rnl_lua_trainer *box = check_trainer(L);
+  rnl_error err;
+  double loss = NAN;
+  rnl_set set;
+  set_argument(L, "the batch", &set);
+  rnl_lua_check_recorded(L, rnl_trainer_step(box->trainer, &set, &loss, &err), &err);
+  lua_pushnumber(L, loss);
+  return 1;
+}
+
+/* converged() -> has the method found nothing left to change? */
+static int trainer_converged(lua_State *L) {
+  lua_pushboolean(L, rnl_trainer_converged(check_trainer(L)->trainer));
+  return 1;
+}
+
+/* end_epoch() -> reason */
+static int trainer_end_epoch(lua_State *L) {
+  rnl_lua_trainer *box = check_trainer(L);
+  rnl_error err;
+  rnl_train_reason reason = RNL_TRAIN_EPOCHS;
+  rnl_lua_check_recorded(L, rnl_trainer_end_epoch(box->trainer, &reason, &err), &err);
+  lua_pushstring(L, reasons[reason]);
+  return 1;
+}
+
+/* reset_states(): a stateful network's next batch begins anew */
+static int trainer_reset_states(lua_State *L) {
+  rnl_trainer_reset_states(check_trainer(L)->trainer);
+  return 0;
+}
+
+/* prepare(): record every plan an epoch needs */
+static int trainer_prepare(lua_State *L) {
+  rnl_lua_trainer *box = check_trainer(L);
+  rnl_error err;
+  lua_settop(L, 1);
+  rnl_lua_check_recorded(L, rnl_trainer_prepare(box->trainer, &err), &err);
+  return 0;
+}
+
+/* steps() -> steps done in all */
+static int trainer_steps(lua_State *L) {
+  lua_pushinteger(L, rnl_trainer_steps(check_trainer(L)->trainer));
+  return 1;
+}
+
+/* norms(from?) -> a list of rows from row `from` on: the norms of all gradients, then of all parameters */
+static int trainer_norms(lua_State *L) {
+  rnl_lua_trainer *box = check_trainer(L);
+  const int64_t from = lua_isnoneornil(L, 2) ? 1 : rnl_lua_check_whole(L, 2, 1, INT64_MAX, "from");
+  const int width = 2 * box->n_parameters;
+  int64_t rows;
+  const double *values = rnl_trainer_norms(box->trainer, &rows);
+  lua_newtable(L);
+  for (int64_t r = from; r <= rows; r++) {
+    lua_createtable(L, width, 0);
+    for (int i = 0; i < width; i++) {
+      lua_pushnumber(L, values[(r - 1) * width + i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_rawseti(L, -2, r - from + 1);
+  }
+  return 1;
+}
+
+/* observe(value) -> should training end? The metric of the epoch just done, where early stopping is told it. */
+static int trainer_observe(lua_State *L) {
+  rnl_lua_trainer *box = check_trainer(L);
+  lua_pushboolean(L, rnl_trainer_observe(box->trainer, luaL_checknumber(L, 2)));
+  return 1;
+}
+
+/* restore_best() -> epoch, value, whose weights were put back; nothing where none were kept */
+static int trainer_restore_best(lua_State *L) {
+  int64_t epoch;
+  double value;
+  if (!rnl_trainer_restore_best(check_trainer(L)->trainer, &epoch, &value)) return 0;
+  lua_pushinteger(L, epoch);
+  lua_pushnumber(L, value);
   return 2;
 }
 
@@ -270,7 +361,7 @@ static void set_integer(lua_State *L, const char *key, int64_t value) {
   lua_setfield(L, -2, key);
 }
 
-static void push_report(lua_State *L, const trainer_box *box, const rnl_gradcheck_report *report,
+static void push_report(lua_State *L, const rnl_lua_trainer *box, const rnl_gradcheck_report *report,
                         const rnl_gradcheck_entry *entries, size_t plan_bytes) {
   lua_createtable(L, 0, 6);
   lua_pushboolean(L, report->ok);
@@ -315,17 +406,18 @@ static int gradcheck(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
   lua_insert(L, 1); /* the trainer at 1, the spec at 2 */
-  trainer_box *box = check_trainer(L);
-  const rnl_tensor *x = needed_tensor(L, 2, "x"), *y = needed_tensor(L, 2, "y");
-  rnl_plan *plan;
-  rnl_var *loss;
+  rnl_lua_trainer *box = check_trainer(L);
+  rnl_set set;
+  rnl_full_batch full;
   rnl_error err;
-  check(L, rnl_trainer_plan(box->trainer, x, y, &plan, &loss, &err), &err);
+  spec_set(L, 2, "train", "the training set", &set);
+  rnl_lua_check_recorded(L, rnl_trainer_full_batch(box->trainer, &set, &full, &err), &err);
   rnl_gradcheck_entry *entries =
       lua_newuserdatauv(L, ((size_t)box->n_parameters + 1) * sizeof *entries, 0); /* freed by the collector */
   rnl_gradcheck_report report;
-  check(L, rnl_gradcheck(plan, loss, box->n_parameters, box->parameters, &options, entries, &report, &err), &err);
-  push_report(L, box, &report, entries, rnl_plan_bytes(plan));
+  rnl_lua_check(L, rnl_gradcheck(full.plan, full.loss, box->n_parameters, box->parameters, &options, entries, &report,
+                                 &err), &err);
+  push_report(L, box, &report, entries, rnl_plan_bytes(full.plan));
   return 1;
 }
 
@@ -358,16 +450,29 @@ static int kernel_info(lua_State *L) {
 int rnl_lua_open_train(lua_State *L) {
   static const luaL_Reg methods[] = {{"run", trainer_run},
                                      {"epoch", trainer_epoch},
+                                     {"lr", trainer_lr},
+                                     {"set_lr", trainer_set_lr},
                                      {"seconds", trainer_seconds},
                                      {"losses", trainer_losses},
                                      {"val_losses", trainer_val_losses},
                                      {"losses_packed", trainer_losses_packed},
                                      {"evaluate", trainer_evaluate},
+                                     {"step", trainer_step},
+                                     {"end_epoch", trainer_end_epoch},
+                                     {"reset_states", trainer_reset_states},
+                                     {"prepare", trainer_prepare},
+                                     {"steps", trainer_steps},
+                                     {"converged", trainer_converged},
+                                     {"norms", trainer_norms},
+                                     {"observe", trainer_observe},
+                                     {"restore_best", trainer_restore_best},
                                      {"memory", trainer_memory},
+                                     {"checkpoint", rnl_lua_trainer_checkpoint},
+                                     {"restore", rnl_lua_trainer_restore},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"trainer", new_trainer}, {"gradcheck", gradcheck}, {"kernel_info", kernel_info}, {NULL, NULL}};
-  if (luaL_newmetatable(L, TRAINER)) {
+  if (luaL_newmetatable(L, RNL_LUA_TRAINER)) {
     luaL_newlib(L, methods);
     lua_setfield(L, -2, "__index");
     lua_pushcfunction(L, trainer_gc);

@@ -9,7 +9,7 @@
 #define RNL_FORMAT_NPY_H
 
 #include "base/buffer.h"
-#include "format/tensors.h"
+#include "tensor/list.h"
 
 enum { RNL_NPY_MAX_HEADER = 65536 };
 
@@ -25,6 +25,18 @@ rnl_status rnl_npy_read(rnl_tensor *out, const char *path, rnl_error *err);
 
 /* Durable and atomic, as base/file.h. Names may not hold '/', '\\' or control bytes. */
 rnl_status rnl_npz_write(const char *path, const rnl_tensors *list, rnl_error *err);
+
+/* A column of text in an npz file: an array of NumPy's fixed-width unicode ('<U12'); numpy.load needs no pickle. */
+typedef struct rnl_npz_text {
+  const char *name;
+  int64_t count;
+  const char *const *items; /* UTF-8 */
+} rnl_npz_text;
+
+/* The same with texts behind the arrays. */
+rnl_status rnl_npz_write_with(const char *path, const rnl_tensors *list, int64_t text_count, const rnl_npz_text *texts,
+                              rnl_error *err);
+
 /* Appends to `list` (all zeros at first) every .npy entry, named without ".npy". On error it is freed. */
 rnl_status rnl_npz_read(rnl_tensors *list, const char *path, rnl_error *err);
 

@@ -30,23 +30,66 @@ static bool name_is_plain(const char *name) {
   return true;
 }
 
+/* The next code point of UTF-8 text, U+FFFD for what is none; *text moves behind it. */
+static uint32_t next_point(const char **text) {
+  const unsigned char *p = (const unsigned char *)*text;
+  int more = p[0] < 0x80 ? 0 : p[0] >= 0xF0 ? 3 : p[0] >= 0xE0 ? 2 : p[0] >= 0xC2 ? 1 : -1;
+  uint32_t point = more == 0 ? p[0] : more < 0 ? 0xFFFD : p[0] & (0x3Fu >> more);
+  int used = 1;
+  for (; used <= more; used++) {
+    if ((p[used] & 0xC0) != 0x80) {
+      point = 0xFFFD;
+      break;
+    }
+    point = point << 6 | (p[used] & 0x3Fu);
+  }
+  *text += used;
+  return point;
+}
+
+/* Format version 1.0: magic, header padded to 64 bytes, then count * width code points of four bytes. */
+static void encode_texts(rnl_buffer *out, const rnl_npz_text *texts) {
+  size_t width = 1;
+  for (int64_t i = 0; i < texts->count; i++) {
+    size_t n = 0;
+    for (const char *p = texts->items[i]; *p; n++) next_point(&p);
+    if (n > width) width = n;
+  }
+  rnl_buffer header = { 0 };
+  rnl_buffer_printf(&header, "{'descr': '<U%zu', 'fortran_order': False, 'shape': (%lld,), }", width,
+                    (long long)texts->count);
+  while ((10 + header.length + 1) % 64 != 0 && !header.failed) rnl_buffer_char(&header, ' ');
+  rnl_buffer_char(&header, '\n');
+  unsigned char size[2] = { (unsigned char)(header.length & 0xFF), (unsigned char)(header.length >> 8) };
+  rnl_buffer_append(out, "\x93NUMPY\x01\x00", 8);
+  rnl_buffer_append(out, size, 2);
+  rnl_buffer_append(out, rnl_buffer_string(&header), header.length);
+  if (header.failed) out->failed = true;
+  rnl_buffer_free(&header);
+  for (int64_t i = 0; i < texts->count; i++) {
+    const char *p = texts->items[i];
+    for (size_t k = 0; k < width; k++) {
+      uint32_t point = *p ? next_point(&p) : 0;
+      unsigned char bytes[4] = { (unsigned char)point, (unsigned char)(point >> 8), (unsigned char)(point >> 16), 0 };
+      rnl_buffer_append(out, bytes, 4);
+    }
+  }
+}
+
 /* The encoded arrays must live until the archive is closed: libzip reads them then. */
-static rnl_status add_entry(zip_t *archive, const rnl_named_tensor *item, rnl_buffer *bytes,
-                            const char *path, rnl_error *err) {
-  if (!name_is_plain(item->name))
-    return rnl_fail(err, RNL_ERR_ARG, "%s: \"%.80s\" cannot name an array in an npz file", path,
-                    item->name);
-  RNL_TRY(rnl_npy_encode(bytes, &item->tensor, err));
+static rnl_status add_entry(zip_t *archive, const char *array, rnl_buffer *bytes, const char *path, rnl_error *err) {
+  if (!name_is_plain(array))
+    return rnl_fail(err, RNL_ERR_ARG, "%s: \"%.80s\" cannot name an array in an npz file", path, array);
+  RNL_TRY(rnl_buffer_check(bytes, path, err));
   rnl_buffer name = { 0 };
-  rnl_buffer_printf(&name, "%s.npy", item->name);
+  rnl_buffer_printf(&name, "%s.npy", array);
   zip_source_t *source =
       name.failed ? NULL : zip_source_buffer(archive, bytes->data, bytes->length, 0);
   zip_int64_t at = source ? zip_file_add(archive, name.data, source, ZIP_FL_ENC_UTF_8) : -1;
   rnl_buffer_free(&name);
   if (at < 0) {
     if (source) zip_source_free(source);
-    return rnl_fail(err, RNL_ERR_MEMORY, "%s: cannot add \"%.80s\": %s", path, item->name,
-                    zip_strerror(archive));
+    return rnl_fail(err, RNL_ERR_MEMORY, "%s: cannot add \"%.80s\": %s", path, array, zip_strerror(archive));
   }
   if (zip_set_file_compression(archive, (zip_uint64_t)at, ZIP_CM_STORE, 0) < 0 ||
       zip_file_set_dostime(archive, (zip_uint64_t)at, 0, DOS_DATE, 0) < 0)
@@ -68,6 +111,24 @@ static rnl_status copy_source(rnl_buffer *out, zip_source_t *source, const char 
 }
 
 rnl_status rnl_npz_write(const char *path, const rnl_tensors *list, rnl_error *err) {
+  return rnl_npz_write_with(path, list, 0, NULL, err);
+}
+
+static rnl_status add_entries(zip_t *archive, const rnl_tensors *list, int64_t text_count, const rnl_npz_text *texts,
+                              rnl_buffer *arrays, const char *path, rnl_error *err) {
+  for (int64_t i = 0; i < list->count; i++) {
+    RNL_TRY(rnl_npy_encode(&arrays[i], &list->items[i].tensor, err));
+    RNL_TRY(add_entry(archive, list->items[i].name, &arrays[i], path, err));
+  }
+  for (int64_t i = 0; i < text_count; i++) {
+    encode_texts(&arrays[list->count + i], &texts[i]);
+    RNL_TRY(add_entry(archive, texts[i].name, &arrays[list->count + i], path, err));
+  }
+  return RNL_OK;
+}
+
+rnl_status rnl_npz_write_with(const char *path, const rnl_tensors *list, int64_t text_count, const rnl_npz_text *texts,
+                              rnl_error *err) {
   zip_error_t error;
   zip_error_init(&error);
   zip_source_t *target = zip_source_buffer_create(NULL, 0, 0, &error);
@@ -79,11 +140,11 @@ rnl_status rnl_npz_write(const char *path, const rnl_tensors *list, rnl_error *e
     zip_source_free(target);
     return zip_failure(err, path, &error);
   }
-  rnl_buffer *arrays = rnl_alloc((size_t)list->count, sizeof *arrays), bytes = { 0 };
+  int64_t entries = list->count + text_count;
+  rnl_buffer *arrays = rnl_alloc((size_t)entries, sizeof *arrays), bytes = { 0 };
   rnl_status status = arrays ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", path);
-  for (int64_t i = 0; status == RNL_OK && i < list->count; i++)
-    status = add_entry(archive, &list->items[i], &arrays[i], path, err);
-  if (status == RNL_OK && list->count == 0) {
+  if (status == RNL_OK) status = add_entries(archive, list, text_count, texts, arrays, path, err);
+  if (status == RNL_OK && entries == 0) {
     /* libzip writes no archive without entries; this is the empty one (an end record alone). */
     zip_discard(archive);
     rnl_buffer_append(&bytes, "PK\5\6\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", EMPTY_ARCHIVE);
@@ -96,7 +157,7 @@ rnl_status rnl_npz_write(const char *path, const rnl_tensors *list, rnl_error *e
   }
   if (status == RNL_OK) status = rnl_file_write(path, bytes.data, bytes.length, RNL_DURABLE, err);
   zip_source_free(target);
-  for (int64_t i = 0; arrays && i < list->count; i++) rnl_buffer_free(&arrays[i]);
+  for (int64_t i = 0; arrays && i < entries; i++) rnl_buffer_free(&arrays[i]);
   rnl_free(arrays);
   rnl_buffer_free(&bytes);
   zip_error_fini(&error);

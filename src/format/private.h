@@ -3,9 +3,9 @@
 #define RNL_FORMAT_PRIVATE_H
 
 #include "base/buffer.h"
-#include "format/tensors.h"
+#include "tensor/list.h"
 
-enum { RNL_MAX_TENSORS = 10000 };          /* in one file */
+enum { RNL_MAX_TENSORS = 200000 };           /* in one file */
 #define RNL_MAX_FILE_BYTES ((size_t)1 << 34) /* 16 GiB */
 
 /* Append the elements in row-major order of the view, little-endian. */
@@ -20,9 +20,5 @@ bool rnl_sizes_product(int ndim, const int64_t *size, int64_t *out);
 
 /* Reverse the bytes of `count` elements of `width` bytes, in place. */
 void rnl_swap_bytes(void *elements, size_t count, size_t width);
-
-/* rnl_tensors_add without looking whether the name is there: the caller knows. */
-rnl_status rnl_tensors_append(rnl_tensors *list, const char *name, const rnl_tensor *tensor,
-                              rnl_error *err);
 
 #endif

@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include "base/buffer.h"
-#include "format/tensors.h"
+#include "tensor/list.h"
 
 /* `metadata`: an object whose values are strings, or NULL. Same input, same bytes. */
 rnl_status rnl_safetensors_encode(rnl_buffer *out, const rnl_tensors *list, const json_t *metadata,

@@ -11,6 +11,22 @@
 static _Thread_local int recording_depth, no_grad_depth;
 static _Thread_local uint64_t next_serial = 1;
 
+static _Thread_local int threads_wanted = 1;
+static _Thread_local rnl_watch_function watch_function;
+static _Thread_local void *watch_context;
+
+void rnl_record_watch(rnl_watch_function watch, void *context) {
+  watch_function = watch;
+  watch_context = context;
+}
+
+int rnl_threads_wanted(void) { return threads_wanted; }
+int rnl_threads_set_wanted(int threads) {
+  const int before = threads_wanted;
+  threads_wanted = threads > 1 ? threads : 1;
+  return before;
+}
+
 void rnl_record_begin(void) { recording_depth++; }
 void rnl_record_end(void) { recording_depth--; }
 bool rnl_recording(void) { return recording_depth > 0; }
@@ -25,7 +41,7 @@ static rnl_slot *slot_new(void) {
   return slot;
 }
 
-static void slot_release(rnl_slot *slot) {
+void rnl_slot_release(rnl_slot *slot) {
   if (!slot || --slot->references > 0) return;
   rnl_tensor_release(&slot->value);
   rnl_tensor_release(&slot->grad);
@@ -53,7 +69,7 @@ rnl_var *rnl_var_new(rnl_tensor *value, bool requires_grad) {
   } else {
     rnl_tensor_release(value);
   }
-  slot_release(slot);
+  rnl_slot_release(slot);
   return var;
 }
 
@@ -69,7 +85,7 @@ static void node_destroy_chain(rnl_node *node);
 void rnl_var_release(rnl_var *var) {
   if (!var || --var->references > 0) return;
   rnl_node *creator = var->creator;
-  slot_release(var->slot);
+  rnl_slot_release(var->slot);
   rnl_free(var->name);
   rnl_free(var);
   if (creator && --creator->references == 0) node_destroy_chain(creator);
@@ -79,7 +95,7 @@ void rnl_var_release(rnl_var *var) {
 static rnl_node *release_input(rnl_var *var, rnl_node *chain) {
   if (!var || --var->references > 0) return chain;
   rnl_node *creator = var->creator;
-  slot_release(var->slot);
+  rnl_slot_release(var->slot);
   rnl_free(var->name);
   rnl_free(var);
   if (creator && --creator->references == 0) {
@@ -95,7 +111,8 @@ static void node_destroy_chain(rnl_node *chain) {
     rnl_node *node = chain;
     chain = node->next;
     for (int i = 0; i < node->n_in; i++) chain = release_input(node->in[i], chain);
-    for (int i = 0; i < node->n_out; i++) slot_release(node->out[i]);
+    for (int i = 0; i < node->n_out; i++) rnl_slot_release(node->out[i]);
+    if (node->op->release) node->op->release(node);
     for (int i = 0; i < RNL_MAX_WORK; i++) rnl_tensor_release(&node->work[i]);
     rnl_free(node->attrs);
     rnl_free(node);
@@ -167,6 +184,7 @@ rnl_status rnl_apply(const rnl_op *op, const void *attrs, int n_in, rnl_var *con
   rnl_status status = op->prepare(node, err);
   if (status == RNL_OK) status = op->forward(node, err);
   rnl_fpu_leave(fpu);
+  if (status == RNL_OK && watch_function) status = watch_function(watch_context, node, err);
 
   bool keep = rnl_recording();
   for (int i = 0; i < node->n_in; i++) keep = keep || node->needs_grad[i];

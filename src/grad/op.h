@@ -17,7 +17,7 @@
 typedef struct rnl_node rnl_node;
 typedef struct rnl_op rnl_op;
 
-enum { RNL_MAX_IN = 8, RNL_MAX_OUT = 4, RNL_MAX_WORK = 8 };
+enum { RNL_MAX_IN = 40, RNL_MAX_OUT = 12, RNL_MAX_WORK = 8 };
 
 /* A value and its gradient, shared by a variable and the node that made it. */
 typedef struct rnl_slot {
@@ -45,8 +45,22 @@ struct rnl_node {
   bool accumulate[RNL_MAX_IN]; /* backward: add to in[i]'s gradient; false: overwrite it */
   void *attrs;               /* a copy of the op's attributes, op->attrs_size bytes */
   rnl_tensor work[RNL_MAX_WORK]; /* the op's own buffers, made in prepare, released with the node */
+  void *own;                 /* whatever else the op keeps, made in prepare, ended by op->release */
   rnl_node *next;            /* links nodes while a tape is taken down */
 };
+
+/* How a value moves in `lanes` directions at once, in double whatever the value's dtype. Elements are counted in
+ * row-major order of the value. */
+typedef enum rnl_tangent_kind {
+  RNL_TANGENT_NONE = 0, /* in none of them */
+  RNL_TANGENT_UNIT,     /* element i in direction first + i alone, where that is 0 .. lanes - 1; others in none */
+  RNL_TANGENT_ROWS      /* element i in direction d by rows[i * lanes + d] */
+} rnl_tangent_kind;
+typedef struct rnl_tangents {
+  rnl_tangent_kind kind;
+  int64_t first;
+  const double *rows;
+} rnl_tangents;
 
 struct rnl_op {
   const char *name;      /* as in messages: "mm" */
@@ -65,9 +79,21 @@ struct rnl_op {
    * zero. NULL where the op has none. */
   rnl_status (*jvp)(rnl_node *node, const rnl_tensor *const *in_tangent,
                     const rnl_tensor *out_tangent, rnl_error *err);
+  /* The same in many directions at once, for Jacobians: in[k] of each input (NONE where it is not given), out[i]
+   * [elements of output i][lanes], which it fills, or NULL where nobody asks. lanes is a multiple of
+   * RNL_KERNEL_LANES. May allocate. NULL: jvp is called once a direction. */
+  rnl_status (*jvp_many)(rnl_node *node, int64_t lanes, const rnl_tangents *in, double *const *out, rnl_error *err);
+  /* Two nodes of one op, of two models, at once, where that takes less time than one after the other: whether it serves
+   * these two, and the passes, with the same numbers. All three or NULL. */
+  bool (*pairs)(const rnl_node *a, const rnl_node *b);
+  rnl_status (*forward_pair)(rnl_node *a, rnl_node *b, rnl_error *err);
+  rnl_status (*backward_pair)(rnl_node *a, rnl_node *b, rnl_error *err);
   /* The layout in which input i is taken without repacking, so that data can be laid out once. NULL:
    * any will do. */
   rnl_layout (*wants)(const rnl_node *node, int i);
+  /* Where the op keeps something in node->own: end it (own may be NULL), and the bytes it holds. */
+  void (*release)(rnl_node *node);
+  size_t (*bytes)(const rnl_node *node);
 };
 
 /* ---- variables ------------------------------------------------------------------------------ */
@@ -82,6 +108,8 @@ rnl_status rnl_var_set_name(rnl_var *var, const char *name, rnl_error *err);
 /* A leaf that shares the value but is cut from the tape. */
 rnl_var *rnl_var_detach(rnl_var *var);
 
+void rnl_slot_release(rnl_slot *slot); /* one reference; NULL is allowed */
+
 /* ---- applying ops --------------------------------------------------------------------------- */
 
 /* Apply `op` to in[0..n_in-1] (NULL for an optional input left out): out[0..op->n_out-1] are new
@@ -93,6 +121,17 @@ rnl_status rnl_apply(const rnl_op *op, const void *attrs, int n_in, rnl_var *con
 void rnl_record_begin(void);
 void rnl_record_end(void);
 bool rnl_recording(void);
+
+/* How many threads an op may use inside the pass under way (kernel/threads.h), at least 1; set per calling thread by
+ * the plan that runs. An op's numbers must not depend on it. */
+int rnl_threads_wanted(void);
+/* Set it; returns what it was. */
+int rnl_threads_set_wanted(int threads);
+
+/* While recording, call `watch` with each new node once its outputs are computed; a failure is that of the op. NULL
+ * ends it. Per thread; one at a time. */
+typedef rnl_status (*rnl_watch_function)(void *context, const rnl_node *node, rnl_error *err);
+void rnl_record_watch(rnl_watch_function watch, void *context);
 
 /* While paused (per thread) nothing is kept, as for predictions made by hand. */
 void rnl_no_grad_begin(void);
@@ -112,5 +151,11 @@ static inline const rnl_tensor *rnl_out_grad(const rnl_node *node, int i) {
 static inline const rnl_tensor *rnl_in_grad(const rnl_node *node, int i) {
   return i < node->n_in && node->in[i] && node->needs_grad[i] ? &node->in[i]->slot->grad : NULL;
 }
+
+/* Row i of a value's tangents, [lanes], into `row`. */
+void rnl_tangents_row(const rnl_tangents *t, int64_t lanes, int64_t i, double *row);
+/* For y[j] = sum_i source[i] * weight[i][j], j < n: add what the weight's own moving does to [n][lanes]. */
+void rnl_tangents_add_weight(const rnl_tangents *weight, int64_t lanes, int64_t m, int64_t n, const double *source,
+                             double *rows);
 
 #endif

@@ -15,6 +15,7 @@ struct rnl_plan {
   rnl_node **nodes; /* by serial number: an order in which they can run */
   int n_nodes, nodes_capacity;
   bool *backward; /* nodes[i] lies between the loss and a parameter */
+  int threads;
 };
 
 /* ---- collecting ----------------------------------------------------------------------------- */
@@ -146,18 +147,73 @@ void rnl_plan_free(rnl_plan *plan) {
   rnl_free(plan);
 }
 
+void rnl_plan_set_threads(rnl_plan *plan, int threads) { plan->threads = threads; }
+
 rnl_status rnl_plan_forward(rnl_plan *plan, rnl_error *err) {
-  for (int i = 0; i < plan->n_nodes; i++)
-    RNL_TRY(plan->nodes[i]->op->forward(plan->nodes[i], err));
-  return RNL_OK;
+  const int before = rnl_threads_set_wanted(plan->threads);
+  rnl_status status = RNL_OK;
+  for (int i = 0; i < plan->n_nodes && status == RNL_OK; i++)
+    status = plan->nodes[i]->op->forward(plan->nodes[i], err);
+  rnl_threads_set_wanted(before);
+  return status;
 }
 
 rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) {
   if (!plan->backward) return rnl_fail(err, RNL_ERR_ARG, "this plan has no loss");
+  const int before = rnl_threads_set_wanted(plan->threads);
+  rnl_status status = RNL_OK;
   rnl_tensor_fill(rnl_grad(plan->loss), 1.0);
-  for (int i = plan->n_nodes - 1; i >= 0; i--)
-    if (plan->backward[i]) RNL_TRY(plan->nodes[i]->op->backward(plan->nodes[i], err));
-  return RNL_OK;
+  for (int i = plan->n_nodes - 1; i >= 0 && status == RNL_OK; i--)
+    if (plan->backward[i]) status = plan->nodes[i]->op->backward(plan->nodes[i], err);
+  rnl_threads_set_wanted(before);
+  return status;
+}
+
+rnl_node *const *rnl_plan_nodes(const rnl_plan *plan, int *n) {
+  *n = plan->n_nodes;
+  return plan->nodes;
+}
+
+/* ---- two side by side ----------------------------------------------------------------------- */
+
+static bool pairs(const rnl_node *a, const rnl_node *b) { return a->op->pairs && a->op->pairs(a, b); }
+
+bool rnl_plans_gain(const rnl_plan *a, const rnl_plan *b) {
+  if (a->n_nodes != b->n_nodes || !a->backward || !b->backward) return false;
+  bool gain = false;
+  for (int i = 0; i < a->n_nodes; i++) {
+    if (a->nodes[i]->op != b->nodes[i]->op || a->backward[i] != b->backward[i]) return false;
+    gain = gain || pairs(a->nodes[i], b->nodes[i]);
+  }
+  return gain;
+}
+
+/* Node i of both, forward or back. */
+static void run_both(rnl_plan *const plan[2], int i, bool back, rnl_status status[2], rnl_error err[2]) {
+  rnl_node *a = plan[0]->nodes[i], *b = plan[1]->nodes[i];
+  if (status[0] == RNL_OK && status[1] == RNL_OK && pairs(a, b)) {
+    status[0] = status[1] = back ? a->op->backward_pair(a, b, &err[0]) : a->op->forward_pair(a, b, &err[0]);
+    if (status[0] != RNL_OK) err[1] = err[0];
+    return;
+  }
+  for (int k = 0; k < 2; k++) {
+    rnl_node *node = plan[k]->nodes[i];
+    if (status[k] == RNL_OK) status[k] = back ? node->op->backward(node, &err[k]) : node->op->forward(node, &err[k]);
+  }
+}
+
+void rnl_plans_forward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]) {
+  const int before = rnl_threads_set_wanted(1);
+  for (int i = 0; i < plan[0]->n_nodes; i++) run_both(plan, i, false, status, err);
+  rnl_threads_set_wanted(before);
+}
+
+void rnl_plans_backward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]) {
+  const int before = rnl_threads_set_wanted(1);
+  for (int k = 0; k < 2; k++) rnl_tensor_fill(rnl_grad(plan[k]->loss), 1.0);
+  for (int i = plan[0]->n_nodes - 1; i >= 0; i--)
+    if (plan[0]->backward[i]) run_both(plan, i, true, status, err);
+  rnl_threads_set_wanted(before);
 }
 
 rnl_layout rnl_plan_wanted_layout(const rnl_plan *plan, const rnl_var *leaf) {
@@ -184,27 +240,33 @@ static size_t storage_bytes(const rnl_tensor *t, const void **seen, size_t *n_se
   return t->storage->bytes;
 }
 
-size_t rnl_plan_bytes(const rnl_plan *plan) {
-  size_t most = (size_t)plan->n_nodes * (2 * (RNL_MAX_IN + RNL_MAX_OUT) + RNL_MAX_WORK) + 1;
+static size_t node_bytes(const rnl_node *node, const void **seen, size_t *n_seen) {
+  size_t bytes = node->op->bytes ? node->op->bytes(node) : 0;
+  for (int k = 0; k < node->n_in; k++) {
+    if (!node->in[k]) continue;
+    bytes += storage_bytes(rnl_value(node->in[k]), seen, n_seen);
+    bytes += storage_bytes(rnl_grad(node->in[k]), seen, n_seen);
+  }
+  for (int k = 0; k < node->n_out; k++) {
+    bytes += storage_bytes(&node->out[k]->value, seen, n_seen);
+    bytes += storage_bytes(&node->out[k]->grad, seen, n_seen);
+  }
+  for (int k = 0; k < RNL_MAX_WORK; k++) bytes += storage_bytes(&node->work[k], seen, n_seen);
+  return bytes;
+}
+
+size_t rnl_plans_bytes(const rnl_plan *const *plans, int n) {
+  size_t most = 1, n_seen = 0, bytes = 0;
+  for (int i = 0; i < n; i++) most += (size_t)plans[i]->n_nodes * (2 * (RNL_MAX_IN + RNL_MAX_OUT) + RNL_MAX_WORK);
   const void **seen = rnl_alloc(most, sizeof *seen);
   if (!seen) return 0;
-  size_t n_seen = 0, bytes = 0;
-  for (int i = 0; i < plan->n_nodes; i++) {
-    const rnl_node *node = plan->nodes[i];
-    for (int k = 0; k < node->n_in; k++) {
-      if (!node->in[k]) continue;
-      bytes += storage_bytes(rnl_value(node->in[k]), seen, &n_seen);
-      bytes += storage_bytes(rnl_grad(node->in[k]), seen, &n_seen);
-    }
-    for (int k = 0; k < node->n_out; k++) {
-      bytes += storage_bytes(&node->out[k]->value, seen, &n_seen);
-      bytes += storage_bytes(&node->out[k]->grad, seen, &n_seen);
-    }
-    for (int k = 0; k < RNL_MAX_WORK; k++) bytes += storage_bytes(&node->work[k], seen, &n_seen);
-  }
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < plans[i]->n_nodes; k++) bytes += node_bytes(plans[i]->nodes[k], seen, &n_seen);
   rnl_free(seen);
   return bytes;
 }
+
+size_t rnl_plan_bytes(const rnl_plan *plan) { return rnl_plans_bytes(&plan, 1); }
 
 rnl_status rnl_backward(rnl_var *loss, rnl_error *err) {
   if (!rnl_var_tracked(loss))
@@ -228,8 +290,8 @@ static const rnl_tensor *tangent_of(const rnl_slot *slot, int n, rnl_slot *const
   return NULL;
 }
 
-rnl_status rnl_plan_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents,
-                        double *loss_tangent, rnl_error *err) {
+rnl_status rnl_plan_tangents(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents, int n_outputs,
+                             rnl_var *const *outputs, rnl_tensor *output_tangents, rnl_error *err) {
   size_t most = (size_t)n + (size_t)plan->n_nodes * RNL_MAX_OUT;
   rnl_slot **slots = rnl_alloc(most + 1, sizeof *slots);
   rnl_tensor *tangent = rnl_alloc(most + 1, sizeof *tangent);
@@ -263,12 +325,23 @@ rnl_status rnl_plan_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl
     if (status == RNL_OK) status = node->op->jvp(node, in, tangent + count, err);
     count += node->n_out;
   }
-  if (status == RNL_OK) {
-    const rnl_tensor *t = tangent_of(plan->loss->slot, count, slots, tangent);
-    *loss_tangent = t ? rnl_tensor_at(t, 0) : 0.0;
+  for (int i = 0; status == RNL_OK && i < n_outputs; i++) {
+    const rnl_tensor *t = tangent_of(outputs[i]->slot, count, slots, tangent);
+    if (t) output_tangents[i] = rnl_tensor_ref(t);
+    else status = rnl_tensor_new(&output_tangents[i], rnl_value(outputs[i])->dtype, rnl_value(outputs[i])->ndim,
+                                 rnl_value(outputs[i])->size, err);
   }
   for (size_t i = 0; tangent && i < most; i++) rnl_tensor_release(&tangent[i]);
   rnl_free(tangent);
   rnl_free(slots);
   return status;
+}
+
+rnl_status rnl_plan_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents,
+                        double *loss_tangent, rnl_error *err) {
+  rnl_tensor tangent = {0};
+  RNL_TRY(rnl_plan_tangents(plan, n, leaves, tangents, 1, &plan->loss, &tangent, err));
+  *loss_tangent = rnl_tensor_at(&tangent, 0);
+  rnl_tensor_release(&tangent);
+  return RNL_OK;
 }

@@ -1,4 +1,4 @@
-/* kernel/gemm.c: the choice between our own product and OpenBLAS's, and the opening of OpenBLAS. */
+/* kernel/gemm.c: the opening of OpenBLAS and its products, for comparison. */
 #include "kernel/gemm.h"
 
 #include <dlfcn.h>
@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kernel/kernel.h"
 
 /* cblas.h's constants and the part of its interface we call. */
 enum { CBLAS_ROW_MAJOR = 101, CBLAS_NO_TRANS = 111, CBLAS_TRANS = 112 };
@@ -17,15 +16,14 @@ typedef void (*dgemm_function)(int order, int trans_a, int trans_b, int m, int n
                                const double *a, int lda, const double *b, int ldb, double beta,
                                double *c, int ldc);
 
-/* OpenBLAS's call costs more than the product below about 32 x 32 x 32. */
-enum { BLAS_FROM = 32 * 32 * 32 };
-
 /* Filled once, by the first product that wants it; constant afterwards. */
 static pthread_once_t open_once = PTHREAD_ONCE_INIT;
 static bool open_tried;
 static struct {
+  void *library;
   sgemm_function sgemm;
   dgemm_function dgemm;
+  void (*set_threads)(int);
   const char *core, *config;
   char asked[32], problem[256];
 } blas = {.core = "", .config = ""};
@@ -66,6 +64,7 @@ static void open_blas(void) {
   if (core_set) unsetenv("OPENBLAS_CORETYPE");
   if (threads_set) unsetenv("OPENBLAS_NUM_THREADS");
   if (!library) return;
+  blas.library = library;
   blas.problem[0] = '\0';
 
   /* dlsym gives an object pointer; the union is the portable way to a function. */
@@ -76,7 +75,8 @@ static void open_blas(void) {
     const char *(*text)(void);
     void (*set_threads)(int);
   } symbol;
-  if ((symbol.object = dlsym(library, "openblas_set_num_threads"))) symbol.set_threads(1);
+  if ((symbol.object = dlsym(library, "openblas_set_num_threads"))) blas.set_threads = symbol.set_threads;
+  if (blas.set_threads) blas.set_threads(1);
   if ((symbol.object = dlsym(library, "openblas_get_corename"))) blas.core = symbol.text();
   if ((symbol.object = dlsym(library, "openblas_get_config"))) blas.config = symbol.text();
   if ((symbol.object = dlsym(library, "cblas_dgemm"))) blas.dgemm = symbol.dgemm;
@@ -87,27 +87,37 @@ static void open_blas(void) {
   }
 }
 
+rnl_blas_function rnl_blas_symbol(const char *name) {
+  pthread_once(&open_once, open_blas);
+  union {
+    void *object;
+    rnl_blas_function function;
+  } symbol = {.object = blas.library ? dlsym(blas.library, name) : NULL};
+  return symbol.object ? symbol.function : NULL;
+}
+
 static bool fits_int(int64_t v) { return v <= INT32_MAX; }
 
-void rnl_gemm(bool f64, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void *a,
-              int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc) {
-  /* In double: the product of three sizes may overflow 64 bits. */
-  if ((double)m * (double)n * (double)k >= BLAS_FROM && fits_int(m) && fits_int(n) && fits_int(k) &&
-      fits_int(lda) && fits_int(ldb) && fits_int(ldc)) {
-    pthread_once(&open_once, open_blas);
-    int ta = trans_a ? CBLAS_TRANS : CBLAS_NO_TRANS, tb = trans_b ? CBLAS_TRANS : CBLAS_NO_TRANS;
-    if (blas.sgemm && f64) {
-      blas.dgemm(CBLAS_ROW_MAJOR, ta, tb, (int)m, (int)n, (int)k, 1.0, a, (int)lda, b, (int)ldb, beta, c,
-                 (int)ldc);
-      return;
-    }
-    if (blas.sgemm) {
-      blas.sgemm(CBLAS_ROW_MAJOR, ta, tb, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b, (int)ldb,
-                 (float)beta, c, (int)ldc);
-      return;
-    }
-  }
-  rnl_kernels_of(f64)->gemm(trans_a, trans_b, m, n, k, a, lda, b, ldb, beta, c, ldc);
+bool rnl_blas_gemm(bool f64, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void *a,
+                   int64_t lda, const void *b, int64_t ldb, double beta, void *c, int64_t ldc) {
+  pthread_once(&open_once, open_blas);
+  if (!blas.sgemm || !fits_int(m) || !fits_int(n) || !fits_int(k) || !fits_int(lda) || !fits_int(ldb) ||
+      !fits_int(ldc))
+    return false;
+  const int ta = trans_a ? CBLAS_TRANS : CBLAS_NO_TRANS, tb = trans_b ? CBLAS_TRANS : CBLAS_NO_TRANS;
+  if (f64)
+    blas.dgemm(CBLAS_ROW_MAJOR, ta, tb, (int)m, (int)n, (int)k, 1.0, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+  else
+    blas.sgemm(CBLAS_ROW_MAJOR, ta, tb, (int)m, (int)n, (int)k, 1.0f, a, (int)lda, b, (int)ldb, (float)beta, c,
+               (int)ldc);
+  return true;
+}
+
+bool rnl_blas_threads(int threads) {
+  pthread_once(&open_once, open_blas);
+  if (!blas.sgemm || !blas.set_threads) return false;
+  blas.set_threads(threads);
+  return true;
 }
 
 rnl_blas_info rnl_gemm_blas(bool open) {

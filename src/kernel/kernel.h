@@ -82,6 +82,28 @@ typedef struct rnl_lane_layer_grad {
   bool add_x, add_weight_ih, add_weight_fb, add_bias, add_weight_ho, add_bias_o; /* += or = */
 } rnl_lane_layer_grad;
 
+enum { RNL_PAIR_LANES = 8, RNL_PAIR_WEIGHTS = 512 };
+
+/* Cell programs: lane_program.h. */
+struct rnl_lane_op;
+struct rnl_lane_program;
+struct rnl_row_op;
+struct rnl_loss_rows;
+
+/* C[m][n] = start + op(A)[m][k] op(B)[k][n]; see packed.h. */
+typedef struct rnl_product {
+  int64_t m, n, k;
+  const void *a, *b;
+  int64_t lda, ldb, ldc;
+  bool trans_a, trans_b;
+  bool packed;      /* b comes from pack: ldb and trans_b say nothing */
+  bool add;         /* start is C; else the bias */
+  const void *bias; /* [n]; NULL: 0 */
+  void *c;
+  void *scratch;    /* RNL_PRODUCT_SCRATCH bytes, 64-byte aligned */
+} rnl_product;
+enum { RNL_PRODUCT_SCRATCH = 704 * 1024 };
+
 /* One step of an optimiser on n contiguous elements; the formulas stand in optim/. */
 typedef struct rnl_adam_step {
   double beta1, beta2, step_size, root_scale, eps; /* p -= step_size * m / (root_scale*sqrt(v) + eps) */
@@ -105,6 +127,9 @@ typedef struct rnl_kernels {
   double (*sum)(int64_t n, const void *x);
   double (*sum_squares)(int64_t n, const void *x);
 
+  /* sums[n] (+)= the sum over rows of x[rows][ldx]: column by column, in blocks of rows */
+  void (*sum_rows)(int64_t rows, int64_t n, const void *x, int64_t ldx, void *sums, bool add);
+
   /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes] */
   double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y,
                                const void *target);
@@ -112,8 +137,15 @@ typedef struct rnl_kernels {
   void (*lane_squared_error_backward)(int64_t rows, int64_t lanes, int64_t batch, double scale,
                                       const void *y, const void *target, void *dy, bool add);
 
+  /* Sum of weight * loss, and the slopes: row_loss.h. */
+  double (*row_loss)(const struct rnl_loss_rows *rows);
+
   void (*lane_layer_forward)(const rnl_lane_layer *layer);
   void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
+  /* The same for two layers of one shape and batch, of at most RNL_PAIR_LANES sequences and RNL_PAIR_WEIGHTS weights,
+   * in less time; each gets the bits it gets alone. NULL where the ISA has nothing to gain. */
+  void (*lane_pair_forward)(const rnl_lane_layer *a, const rnl_lane_layer *b);
+  void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
   /* out[t][n][lane] = act(bias[n] + sum_m in[t][m][lane] * weight[m][n]) for `time` steps */
   void (*lane_affine)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *in,
                       const void *weight, const void *bias, void *out);
@@ -123,19 +155,43 @@ typedef struct rnl_kernels {
   /* dweight[m][n] (+)= sum_t,lane a[t][m][lane] * b[t][n][lane], in a fixed order */
   void (*lane_outer)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *a,
                      const void *b, void *dweight, bool add);
+  /* The same where a step is step_a or step_b elements after the one before it (0: one step serves all). */
+  void (*lane_outer_steps)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *a,
+                           int64_t step_a, const void *b, int64_t step_b, void *dweight, bool add);
   /* dbias[n] (+)= sum_t,lane b[t][n][lane] */
   void (*lane_reduce)(int64_t batch, int64_t lanes, int64_t time, int64_t n, const void *b, void *dbias,
                       bool add);
 
-  /* As rnl_gemm (gemm.h), by a loop of our own; callers want rnl_gemm. */
-  void (*gemm)(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
-               const void *b, int64_t ldb, double beta, void *c, int64_t ldc);
+  /* Cell programs: choose the code of an instruction whose kinds and sizes are set (pointers may follow); run a
+   * list over its steps; pack weight(i, j) = weight[i * row + j * column] of width outputs j in panels of `tile`. */
+  void (*lane_bind)(struct rnl_lane_op *op);
+  void (*lane_program)(const struct rnl_lane_program *program);
+  void (*row_op)(const struct rnl_row_op *op); /* row_op.h */
+  void (*lane_pack)(int64_t count, int64_t width, int64_t tile, const void *weight, int64_t row, int64_t column,
+                    void *packed);
+
+  /* Tangents in many directions, [row][lanes], lanes a multiple of RNL_KERNEL_LANES.
+   * out[j] = slope[j] * (start[j] + sum_i in[i] * weight[i][j]), i < m, j < n; start NULL: 0, slope NULL: 1. out may
+   * be start. */
+  void (*tangent_affine)(int64_t lanes, int64_t m, int64_t n, const void *in, const void *weight, const void *start,
+                         const void *slope, void *out);
+  /* out = sum_k factor[k] * row[k], one row each */
+  void (*tangent_sum)(int64_t lanes, int count, const void *factor, const void *const *row, void *out);
+
+  /* Matrix products and packing (packed.inc); callers want gemm.h and packed.h. */
+  int64_t packed_width;
+  void (*pack)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
+  void (*product)(const rnl_product *product);
 
   void (*adam)(int64_t n, const rnl_adam_step *step, const void *grad, void *param, void *m, void *v);
 } rnl_kernels;
 
 /* The table in use. Never fails: the generic table is always there. Chosen once, thread-safe. */
 const rnl_kernels *rnl_kernels_of(bool f64);
+
+/* The same for the functions lane_*: the table whose registers suit so many sequences, with the same bits. Its other
+ * functions may be NULL. */
+const rnl_kernels *rnl_lane_kernels_of(bool f64, int64_t batch);
 
 /* Name of the ISA in use; and whether RNNLAB_ISA asked for one that this CPU or build has not
  * (then the best one is used and *refused is the name asked for, else NULL). */

@@ -1,5 +1,6 @@
 /* kernel/simd.h owns the vector type of the kernels: one register of `real`s, VEC_LANES of them, as the
- * ISA has it. Included only by variant.c, which defines `real` and, by its compiler flags, the width.
+ * ISA has it. Included only by variant.c, which defines `real` and, by its compiler flags, the width, and by
+ * narrow.c (RNL_NARROW: registers of 256 bits though the ISA has 512).
  *
  * The *virtual* vector of the small regime has LANES lanes whatever the ISA: PARTS registers. Work on
  * separate lanes never meets, so it goes register by register; only where lanes are summed do the parts
@@ -18,13 +19,14 @@
 #include <immintrin.h>
 #endif
 
-#if defined(__AVX512F__)
-enum { NATIVE_BYTES = 64 };
+#if defined(__AVX512F__) && !defined(RNL_NARROW)
+#define RNL_NATIVE_BYTES 64
 #elif defined(__AVX2__)
-enum { NATIVE_BYTES = 32 };
+#define RNL_NATIVE_BYTES 32
 #else
-enum { NATIVE_BYTES = 16 };
+#define RNL_NATIVE_BYTES 16
 #endif
+enum { NATIVE_BYTES = RNL_NATIVE_BYTES };
 
 #ifdef RNL_REAL_IS_DOUBLE
 typedef double real;
@@ -52,13 +54,13 @@ inline_always void vec_store(real *to, vec v) { memcpy(to, &v, sizeof v); }
 
 /* a * b + c */
 inline_always vec vec_fma(vec a, vec b, vec c) {
-#if defined(__AVX512F__) && defined(RNL_REAL_IS_DOUBLE)
+#if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-#elif defined(__AVX512F__)
+#elif RNL_NATIVE_BYTES == 64
   return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__AVX2__) && defined(RNL_REAL_IS_DOUBLE)
+#elif RNL_NATIVE_BYTES == 32 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
-#elif defined(__AVX2__)
+#elif RNL_NATIVE_BYTES == 32
   return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 #else
   return a * b + c;
@@ -69,26 +71,26 @@ inline_always vec vec_select(vec_bits mask, vec yes, vec no) {
   return (vec)(((vec_bits)yes & mask) | ((vec_bits)no & ~mask));
 }
 inline_always vec vec_max(vec a, vec b) {
-#if defined(__AVX512F__) && defined(RNL_REAL_IS_DOUBLE)
+#if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm512_max_pd((__m512d)a, (__m512d)b);
-#elif defined(__AVX512F__)
+#elif RNL_NATIVE_BYTES == 64
   return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__) && defined(RNL_REAL_IS_DOUBLE)
+#elif RNL_NATIVE_BYTES == 32 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm256_max_pd((__m256d)a, (__m256d)b);
-#elif defined(__AVX2__)
+#elif RNL_NATIVE_BYTES == 32
   return (vec)_mm256_max_ps((__m256)a, (__m256)b);
 #else
   return vec_select(a > b, a, b);
 #endif
 }
 inline_always vec vec_min(vec a, vec b) {
-#if defined(__AVX512F__) && defined(RNL_REAL_IS_DOUBLE)
+#if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm512_min_pd((__m512d)a, (__m512d)b);
-#elif defined(__AVX512F__)
+#elif RNL_NATIVE_BYTES == 64
   return (vec)_mm512_min_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__) && defined(RNL_REAL_IS_DOUBLE)
+#elif RNL_NATIVE_BYTES == 32 && defined(RNL_REAL_IS_DOUBLE)
   return (vec)_mm256_min_pd((__m256d)a, (__m256d)b);
-#elif defined(__AVX2__)
+#elif RNL_NATIVE_BYTES == 32
   return (vec)_mm256_min_ps((__m256)a, (__m256)b);
 #else
   return vec_select(a < b, a, b);
@@ -107,6 +109,35 @@ inline_always vec_bits vec_first_lanes(int64_t n) {
   return mask;
 }
 inline_always vec vec_mask(vec a, vec_bits mask) { return (vec)((vec_bits)a & mask); }
+
+/* The first n elements of a vector, for rows that end there. */
+inline_always vec load_part(const real *p, int64_t n) {
+  if (n >= VEC_LANES) return vec_load(p);
+#if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
+  return (vec)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif RNL_NATIVE_BYTES == 64
+  return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#else
+  real part[VEC_LANES] = {0};
+  for (int64_t i = 0; i < n; i++) part[i] = p[i];
+  return vec_load(part);
+#endif
+}
+inline_always void store_part(real *p, vec v, int64_t n) {
+  if (n >= VEC_LANES) {
+    vec_store(p, v);
+    return;
+  }
+#if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif RNL_NATIVE_BYTES == 64
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#else
+  real part[VEC_LANES];
+  vec_store(part, v);
+  for (int64_t i = 0; i < n; i++) p[i] = part[i];
+#endif
+}
 
 /* The sum of a virtual vector, part after part, by the fixed tree l(i) + l(i+8), + l(i+4), + l(i+2), + l(1). */
 static __attribute__((noinline)) real vec_sum(const vec parts[PARTS]) {

@@ -1,6 +1,9 @@
 /* kernel/variant.c is compiled once an ISA and dtype (see CMakeLists.txt): RNL_VARIANT names the table,
  * RNL_REAL_IS_DOUBLE chooses the dtype, compiler flags the ISA. Everything but the table is static. */
 #include "kernel/kernel.h"
+#include "kernel/lane_program.h"
+#include "kernel/row_loss.h"
+#include "kernel/row_op.h"
 
 #include "kernel/simd.h"
 #include "kernel/vmath.h"
@@ -8,7 +11,13 @@
 #include "kernel/elementwise.inc"
 #include "kernel/lanes.inc"
 #include "kernel/recurrent.inc"
-#include "kernel/products.inc"
+#include "kernel/tangent.inc"
+#include "kernel/pair.inc"
+#include "kernel/row_loss.inc"
+#include "kernel/program_elementwise.inc"
+#include "kernel/program.inc"
+#include "kernel/rows.inc"
+#include "kernel/packed.inc"
 
 extern const rnl_kernels RNL_VARIANT;
 const rnl_kernels RNL_VARIANT = {
@@ -20,14 +29,29 @@ const rnl_kernels RNL_VARIANT = {
     .axpy = axpy,
     .sum = sum,
     .sum_squares = sum_squares,
+    .sum_rows = sum_rows,
     .lane_squared_error = lane_squared_error,
     .lane_squared_error_backward = lane_squared_error_backward,
+    .row_loss = row_loss,
     .lane_layer_forward = lane_layer_forward,
     .lane_layer_backward = lane_layer_backward,
+#if defined(__AVX512F__) && !defined(RNL_REAL_IS_DOUBLE)
+    .lane_pair_forward = lane_pair_forward,
+    .lane_pair_backward = lane_pair_backward,
+#endif
     .lane_affine = lane_affine,
     .lane_affine_backward = lane_affine_backward,
     .lane_outer = lane_outer,
+    .lane_outer_steps = lane_outer_steps,
     .lane_reduce = lane_reduce,
-    .gemm = gemm,
+    .lane_bind = lane_bind,
+    .lane_program = lane_program,
+    .lane_pack = lane_pack,
+    .row_op = row_op,
+    .tangent_affine = tangent_affine,
+    .tangent_sum = tangent_sum,
+    .packed_width = PANEL,
+    .pack = pack,
+    .product = product,
     .adam = adam,
 };

@@ -34,7 +34,19 @@ static void add_tic(rnl_axis *axis, double at, const char *label) {
   if (axis->count >= RNL_TICS_MAX) return;
   rnl_tic *tic = &axis->tics[axis->count++];
   tic->at = at;
+  tic->own = NULL;
   snprintf(tic->label, sizeof tic->label, "%s", label);
+}
+
+/* "−10 000" with thin spaces, from five digits on. */
+static void write_grouped(char out[RNL_TIC_TEXT], const char *sign, const char *digits) {
+  size_t whole = strcspn(digits, "."), n = (size_t)snprintf(out, RNL_TIC_TEXT, "%s", sign);
+  for (size_t i = 0; digits[i] && n + 4 < RNL_TIC_TEXT; i++) {
+    if (whole >= 5 && i > 0 && i < whole && (whole - i) % 3 == 0)
+      n += (size_t)snprintf(out + n, RNL_TIC_TEXT - n, "\u2009");
+    out[n++] = digits[i];
+  }
+  out[n] = '\0';
 }
 
 /* "−2×10^{6}" from what printf writes as "-2e+06". */
@@ -54,7 +66,7 @@ static void write_number(char out[RNL_TIC_TEXT], double value) {
     snprintf(out, RNL_TIC_TEXT, "%s%s%s10^{%s%d}", sign, one ? "" : digits, one ? "" : "×",
              exponent < 0 ? "−" : "", exponent < 0 ? -exponent : exponent);
   else
-    snprintf(out, RNL_TIC_TEXT, "%s%s", sign, digits);
+    write_grouped(out, sign, digits);
 }
 
 static void label_number(rnl_axis *axis, double value) {
@@ -154,6 +166,12 @@ static void plain_log_tics(rnl_axis *axis, int first, int last) {
   }
 }
 
+static size_t count_labels(const rnl_axis *axis) {
+  size_t labels = 0;
+  for (size_t i = 0; i < axis->count; i++) labels += axis->tics[i].label[0] != '\0';
+  return labels;
+}
+
 static void choose_log(rnl_axis *axis, rnl_extent data, double low, double high, int intervals, bool snug) {
   bool own_low = !(low > 0 && isfinite(low)), own_high = !(high > 0 && isfinite(high));
   if (own_low) low = data.least_positive;
@@ -174,8 +192,12 @@ static void choose_log(rnl_axis *axis, rnl_extent data, double low, double high,
     return;
   }
   plain_log_tics(axis, first, last + 1);
-  size_t labels = 0;
-  for (size_t i = 0; i < axis->count; i++) labels += axis->tics[i].label[0] != '\0';
+  size_t labels = count_labels(axis);
+  if (last > first && labels > (size_t)intervals + 1) { /* too many to stand beside each other: powers of ten */
+    for (size_t i = 0; i < axis->count; i++)
+      if (fabs(log10(axis->tics[i].at) - round(log10(axis->tics[i].at))) > 1e-9) axis->tics[i].label[0] = '\0';
+    return;
+  }
   if (labels >= 3) return;
   axis->count = 0; /* a small range: tics as on a linear axis stand well enough */
   axis->step = nice_step(high - low, intervals);
@@ -197,9 +219,9 @@ void rnl_axis_choose(rnl_axis *axis, rnl_extent data, double low, double high, b
 size_t rnl_axis_label_length(const rnl_axis *axis) {
   size_t widest = 0;
   for (size_t i = 0; i < axis->count; i++) {
-    const char *label = axis->tics[i].label;
+    const char *own = axis->tics[i].own, *label = own ? own : axis->tics[i].label;
     size_t n = rnl_plot_length(label);
-    if (strchr(label, '^')) n -= 3; /* ^{} */
+    if (!own && strchr(label, '^')) n -= 3; /* ^{} */
     if (n > widest) widest = n;
   }
   return widest;

@@ -19,6 +19,7 @@ enum { RNL_TICS_MAX = 128, RNL_TIC_TEXT = 48 };
 typedef struct rnl_tic {
   double at;
   char label[RNL_TIC_TEXT]; /* "" for a minor tic. A gnuplot text: 10^{−2} */
+  const char *own;          /* a label of the description's, in its stead: plain text, borrowed; NULL: none */
 } rnl_tic;
 
 typedef struct rnl_axis {

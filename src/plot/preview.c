@@ -58,18 +58,49 @@ static double y_of(const canvas *c, double y) {
   return c->log_y ? (y > 0 ? log10(y) : NAN) : y;
 }
 
+static int column_of(const canvas *c, double x) {
+  return (int)lround((x - c->x_low) / (c->x_high - c->x_low) * (c->columns * DOTS_X - 1));
+}
+
+static int row_of(const canvas *c, double y) { /* y on the axis's scale */
+  return (int)lround((c->y_high - y) / (c->y_high - c->y_low) * (c->rows * DOTS_Y - 1));
+}
+
+/* Bars stand on y2 or 0, a band fills every other column between its edges, error bars are lines. */
+static void draw_areas(canvas *c, const rnl_series *s, int number) {
+  for (size_t i = 0; i < s->n; i++) {
+    bool bars = s->kind == RNL_SERIES_BARS;
+    double x = x_of(s, i), from = s->y[i];
+    double to = s->low ? s->low[i] : s->y2 ? s->y2[i] : 0;
+    if (s->low) from = s->high[i];
+    from = y_of(c, from), to = c->log_y && bars && to <= 0 ? c->y_low : y_of(c, to);
+    if (!isfinite(x) || isnan(from) || isnan(to)) continue;
+    int a = row_of(c, from), b = row_of(c, to), top = a < b ? a : b, bottom = a < b ? b : a;
+    int column = column_of(c, x);
+    if (s->kind == RNL_SERIES_BAND && column % 2) continue;
+    int half = bars ? (int)((s->wide > 0 ? s->wide : 0.8) / (c->x_high - c->x_low) * c->columns * DOTS_X / 2) : 0;
+    for (int k = column - half; k <= column + half; k++)
+      for (int y = top; y <= bottom; y++) dot(c, k, y, number);
+  }
+}
+
 static void draw_series(canvas *c, const rnl_series *s, int number, bool joined) {
   bool before = false;
   int last_x = 0, last_y = 0;
+  if (s->kind == RNL_SERIES_BARS || s->kind == RNL_SERIES_BAND || s->low) draw_areas(c, s, number);
+  if (s->kind == RNL_SERIES_BARS || s->kind == RNL_SERIES_BAND) return;
+  if (s->kind == RNL_SERIES_POINTS) joined = false;
   for (size_t i = 0; i < s->n; i++) {
     double x = x_of(s, i), y = y_of(c, s->y[i]);
     if (!isfinite(x) || isnan(y)) {
       before = false;
       continue;
     }
-    int px = (int)lround((x - c->x_low) / (c->x_high - c->x_low) * (c->columns * DOTS_X - 1));
-    int py = (int)lround((c->y_high - y) / (c->y_high - c->y_low) * (c->rows * DOTS_Y - 1));
-    if (before && joined) line(c, last_x, last_y, px, py, number);
+    int px = column_of(c, x), py = row_of(c, y);
+    if (before && joined && s->kind == RNL_SERIES_STEPS) {
+      line(c, last_x, last_y, px, last_y, number);
+      line(c, px, last_y, px, py, number);
+    } else if (before && joined) line(c, last_x, last_y, px, py, number);
     else dot(c, px, py, number);
     last_x = px, last_y = py, before = true;
   }
@@ -88,8 +119,14 @@ static bool find_ranges(const rnl_preview *preview, canvas *c) {
     for (size_t i = 0; i < s->n; i++) {
       double value = y_of(c, s->y[i]);
       if (!isfinite(x_of(s, i)) || isnan(value)) continue;
-      rnl_extent_add(&x, x_of(s, i));
+      double half = s->kind == RNL_SERIES_BARS ? (s->wide > 0 ? s->wide : 0.8) / 2 : 0;
+      rnl_extent_add(&x, x_of(s, i) - half);
+      rnl_extent_add(&x, x_of(s, i) + half);
       rnl_extent_add(&y, value);
+      const double *const others[] = {s->y2, s->low, s->high};
+      for (size_t k2 = 0; k2 < 3; k2++)
+        if (others[k2]) rnl_extent_add(&y, y_of(c, others[k2][i]));
+      if (s->kind == RNL_SERIES_BARS && !s->y2 && !c->log_y) rnl_extent_add(&y, 0);
     }
   }
   if (x.low > x.high) return false;
@@ -128,29 +165,50 @@ static const char *mark_of(const rnl_preview *preview, size_t k) {
 }
 
 static int color_of(const rnl_series *s) {
+  if (s->role == RNL_ROLE_MUTED) return 7;
   return s->role <= RNL_ROLE_TARGET ? 0 : s->role < RNL_ROLE_SERIES ? 1 : 1 + (s->role - RNL_ROLE_SERIES) % 7;
 }
 
-/* Title at the left, the series' names at the right. */
+/* One entry of the legend; returns its width. */
+static int put_name(const rnl_preview *preview, size_t k, rnl_buffer *out) {
+  const rnl_series *s = &preview->series[k];
+  if (preview->color) rnl_buffer_text(out, colors[color_of(s)]);
+  rnl_buffer_printf(out, "%s%s ", mark_of(preview, k), preview->color ? "\033[0m" : "");
+  return 2 + put_text(out, s->label ? s->label : "", preview->ascii, 20);
+}
+
+/* Title at the left, the series' names at the right, or in lines of their own where they are many. */
 static void put_head(const rnl_preview *preview, int width, rnl_buffer *out) {
   rnl_buffer names = {0};
   int used = 0;
   bool labelled = false;
   for (size_t k = 0; k < preview->series_count; k++) labelled = labelled || preview->series[k].label;
-  for (size_t k = 0; k < preview->series_count && preview->series_count > 1 && labelled; k++) {
-    const rnl_series *s = &preview->series[k];
-    if (preview->color) rnl_buffer_text(&names, colors[color_of(s)]);
-    rnl_buffer_printf(&names, "%s%s%s", used ? "  " : "", mark_of(preview, k),
-                      preview->color ? "\033[0m" : "");
-    rnl_buffer_char(&names, ' ');
-    used += (used ? 4 : 2) + put_text(&names, s->label ? s->label : "", preview->ascii, 24);
+  labelled = labelled && preview->series_count > 1;
+  for (size_t k = 0; k < preview->series_count && labelled; k++) {
+    if (used) rnl_buffer_text(&names, "  ");
+    used += (used ? 2 : 0) + put_name(preview, k, &names);
   }
-  if (preview->title || used > 0) {
-    int room = width > used + 12 ? width - used - 2 : 10;
+  bool apart = used + 12 > width;
+  if (preview->title || (used > 0 && !apart)) {
+    int room = apart ? width : width > used + 12 ? width - used - 2 : 10;
     int title = preview->title ? put_text(out, preview->title, preview->ascii, room) : 0;
-    if (used > 0) spaces(out, width - used > title ? width - used - title : 2);
-    rnl_buffer_append(out, rnl_buffer_string(&names), names.length);
+    if (used > 0 && !apart) {
+      spaces(out, width - used > title ? width - used - title : 2);
+      rnl_buffer_append(out, rnl_buffer_string(&names), names.length);
+    }
     rnl_buffer_char(out, '\n');
+  }
+  for (size_t k = 0, column = 0; k < preview->series_count && apart && labelled; k++) {
+    rnl_buffer_clear(&names);
+    int wide = put_name(preview, k, &names);
+    if (column > 0 && (int)column + 2 + wide > width) {
+      rnl_buffer_char(out, '\n');
+      column = 0;
+    }
+    if (column > 0) spaces(out, 2);
+    rnl_buffer_append(out, rnl_buffer_string(&names), names.length);
+    column += (column > 0 ? 2 : 0) + (size_t)wide;
+    if (k + 1 == preview->series_count) rnl_buffer_char(out, '\n');
   }
   if (names.failed) out->failed = true;
   rnl_buffer_free(&names);
@@ -217,6 +275,8 @@ static void put_chart(const rnl_preview *preview, const canvas *c, int left, rnl
   spaces(out, ends > used ? ends - used : 1);
   rnl_buffer_printf(out, "%s\n", high);
 }
+
+void rnl_preview_text(const char *text, bool ascii, int room, rnl_buffer *out) { put_text(out, text, ascii, room); }
 
 rnl_status rnl_preview_draw(const rnl_preview *preview, rnl_buffer *out, rnl_error *err) {
   int width = preview->width ? preview->width : 72, height = preview->height ? preview->height : 14;

@@ -23,11 +23,14 @@ typedef struct rnl_preview {
   bool color;                 /* ANSI colours */
   bool ascii;                 /* no character beyond ASCII */
   size_t series_count;        /* at most 8 */
-  const rnl_series *series;   /* label, n, x (NULL: 1..n), y and role are used */
+  const rnl_series *series;   /* label, role, kind, n, x (NULL: 1..n), y, y2, low, high */
 } rnl_preview;
 
 /* Append the chart, lines ended by "\n", to `out`. Values that cannot be drawn leave gaps; with nothing
  * to draw the chart says so. ERR_ARG for sizes out of range. */
 rnl_status rnl_preview_draw(const rnl_preview *preview, rnl_buffer *out, rnl_error *err);
+
+/* Append cleaned text, '?' for what is not ASCII where it must be, cut to `room` characters. */
+void rnl_preview_text(const char *text, bool ascii, int room, rnl_buffer *out);
 
 #endif

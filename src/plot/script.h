@@ -7,12 +7,18 @@
 #include "base/error.h"
 #include "plot/figure.h"
 
+typedef struct rnl_script_size { /* of the page, in points */
+  double width, height;
+} rnl_script_size;
+
 /* Append NAME.gp and NAME.dat. The script draws NAME.<format> for each format bit (write.h); where the
  * variable SUFFIX is set before, that is appended to the files' names. Where a terminal is missing it
- * prints a line beginning with RNL_SCRIPT_MISSING and goes on. */
+ * prints a line beginning with RNL_SCRIPT_MISSING and goes on. For LaTeX it draws NAME-tex.tex and
+ * NAME-tex.pdf (SUFFIX before the ending), which write.c frames. *size (or NULL) gets the page's. */
 rnl_status rnl_script_write(const rnl_figure *figure, unsigned formats, rnl_buffer *gp, rnl_buffer *dat,
-                            rnl_error *err);
+                            rnl_script_size *size, rnl_error *err);
 
 #define RNL_SCRIPT_MISSING "missing terminal: "
+#define RNL_SCRIPT_DRAWN "drawn: " /* and NAME, at its end, where SUFFIX is set */
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
 #include "grad/elementwise.h"
 #include "kernel/gemm.h"
 #include "kernel/kernel.h"
@@ -15,6 +16,12 @@ static bool in_lanes(const rnl_tensor *t) { return t->layout == RNL_LAYOUT_LANES
 static bool is_rows(const rnl_tensor *t) { return t->layout == RNL_LAYOUT_TIME || rnl_tensor_is_contiguous(t); }
 
 static int64_t row_count(const rnl_tensor *t) { return rnl_tensor_numel(t) / t->size[t->ndim - 1]; }
+
+/* Threads for a product of so many multiplications: fewer than this are done before others have been called. */
+static int threads_for(int64_t multiplications) {
+  enum { WORTH_THREADS = 1 << 20 };
+  return multiplications < WORTH_THREADS ? 1 : rnl_threads_wanted();
+}
 
 static rnl_status prepare(rnl_node *node, rnl_error *err) {
   const char *name = ((const rnl_linear_attrs *)node->attrs)->name;
@@ -55,20 +62,18 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
   const rnl_tensor *y = rnl_out(node, 0);
   const int64_t m = weight->size[0], n = weight->size[1];
   const bool f64 = x->dtype == RNL_F64;
-  const rnl_kernels *k = rnl_kernels_of(f64);
   if (in_lanes(x)) {
-    k->lane_affine(x->size[0], rnl_tensor_lane_stride(x), x->size[1], m, n, rnl_tensor_data(x), rnl_tensor_data(weight),
-                   bias ? rnl_tensor_data(bias) : NULL, rnl_tensor_data(y));
+    rnl_kernels_of(f64)->lane_affine(x->size[0], rnl_tensor_lane_stride(x), x->size[1], m, n, rnl_tensor_data(x),
+                                     rnl_tensor_data(weight), bias ? rnl_tensor_data(bias) : NULL,
+                                     rnl_tensor_data(y));
     return RNL_OK;
   }
   if (node->work[WORK_X].storage) {
     RNL_TRY(rnl_tensor_copy(&node->work[WORK_X], x, err));
     x = &node->work[WORK_X];
   }
-  char *row = rnl_tensor_data(y);
-  rnl_gemm(f64, false, false, row_count(x), n, m, rnl_tensor_data(x), m, rnl_tensor_data(weight), n, 0, row, n);
-  for (int64_t r = 0; bias && r < row_count(x); r++, row += (size_t)n * rnl_dtype_size(x->dtype))
-    k->binary(RNL_BINARY_ADD, n, row, 1, rnl_tensor_data(bias), 1, row);
+  rnl_gemm_threads(threads_for(row_count(x) * m * n), f64, false, false, row_count(x), n, m, rnl_tensor_data(x), m,
+                   rnl_tensor_data(weight), n, 0, bias ? rnl_tensor_data(bias) : NULL, rnl_tensor_data(y), n);
   return RNL_OK;
 }
 
@@ -81,8 +86,8 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
                    *dweight = rnl_in_grad(node, RNL_LINEAR_WEIGHT), *dbias = rnl_in_grad(node, RNL_LINEAR_BIAS);
   const int64_t m = weight->size[0], n = weight->size[1];
   const bool *add = node->accumulate, f64 = x->dtype == RNL_F64;
-  const rnl_kernels *k = rnl_kernels_of(f64);
   if (in_lanes(x)) {
+    const rnl_kernels *k = rnl_kernels_of(f64);
     const int64_t batch = x->size[0], lanes = rnl_tensor_lane_stride(x), time = x->size[1];
     if (dweight)
       k->lane_outer(batch, lanes, time, m, n, rnl_tensor_data(x), rnl_tensor_data(dy), rnl_tensor_data(dweight),
@@ -95,18 +100,14 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   }
   if (node->work[WORK_X].storage) x = &node->work[WORK_X]; /* as the forward pass packed it */
   const int64_t rows = row_count(x);
+  const int threads = threads_for(rows * m * n);
   if (dweight)
-    rnl_gemm(f64, true, false, m, n, rows, rnl_tensor_data(x), m, rnl_tensor_data(dy), n,
-             add[RNL_LINEAR_WEIGHT], rnl_tensor_data(dweight), n);
-  if (dbias) {
-    if (!add[RNL_LINEAR_BIAS]) rnl_tensor_fill(dbias, 0);
-    const char *row = rnl_tensor_data(dy);
-    for (int64_t r = 0; r < rows; r++, row += (size_t)n * rnl_dtype_size(x->dtype))
-      k->axpy(n, 1.0, row, rnl_tensor_data(dbias));
-  }
+    rnl_gemm_threads(threads, f64, true, false, m, n, rows, rnl_tensor_data(x), m, rnl_tensor_data(dy), n,
+                     add[RNL_LINEAR_WEIGHT], NULL, rnl_tensor_data(dweight), n);
+  if (dbias) rnl_sum_rows(threads, f64, rows, n, rnl_tensor_data(dy), n, rnl_tensor_data(dbias), add[RNL_LINEAR_BIAS]);
   if (dx)
-    rnl_gemm(f64, false, true, rows, m, n, rnl_tensor_data(dy), n, rnl_tensor_data(weight), n, add[RNL_LINEAR_X],
-             rnl_tensor_data(dx), m);
+    rnl_gemm_threads(threads, f64, false, true, rows, m, n, rnl_tensor_data(dy), n, rnl_tensor_data(weight), n,
+                     add[RNL_LINEAR_X], NULL, rnl_tensor_data(dx), m);
   return RNL_OK;
 }
 
@@ -130,6 +131,38 @@ static rnl_status jvp(rnl_node *node, const rnl_tensor *const *in_tangent, const
   return RNL_OK;
 }
 
+static rnl_status jvp_many(rnl_node *node, int64_t lanes, const rnl_tangents *in, double *const *out, rnl_error *err) {
+  const rnl_tensor *weight = rnl_in(node, RNL_LINEAR_WEIGHT);
+  const int64_t m = weight->size[0], n = weight->size[1], rows = row_count(rnl_in(node, RNL_LINEAR_X));
+  const rnl_kernels *k = rnl_kernels_of(true);
+  const double one = 1;
+  rnl_tensor x, w;
+  if (!out[0]) return RNL_OK;
+  double *gathered = rnl_alloc((size_t)(m * lanes), sizeof *gathered);
+  if (!gathered) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for a Jacobian");
+  rnl_status status = rnl_tensor_cast(&x, rnl_in(node, RNL_LINEAR_X), RNL_F64, err);
+  if (status == RNL_OK && (status = rnl_tensor_cast(&w, weight, RNL_F64, err)) != RNL_OK) rnl_tensor_release(&x);
+  for (int64_t r = 0; status == RNL_OK && r < rows; r++) {
+    double *y = out[0] + r * n * lanes;
+    const double *moved = NULL;
+    memset(y, 0, (size_t)(n * lanes) * sizeof *y);
+    rnl_tangents_add_weight(&in[RNL_LINEAR_WEIGHT], lanes, m, n, rnl_f64(&x) + r * m, y);
+    if (node->n_in > RNL_LINEAR_BIAS) rnl_tangents_add_weight(&in[RNL_LINEAR_BIAS], lanes, 1, n, &one, y);
+    if (in[RNL_LINEAR_X].kind == RNL_TANGENT_ROWS) moved = in[RNL_LINEAR_X].rows + r * m * lanes;
+    else if (in[RNL_LINEAR_X].kind == RNL_TANGENT_UNIT) {
+      for (int64_t i = 0; i < m; i++) rnl_tangents_row(&in[RNL_LINEAR_X], lanes, r * m + i, gathered + i * lanes);
+      moved = gathered;
+    }
+    if (moved) k->tangent_affine(lanes, m, n, moved, rnl_f64(&w), y, NULL, y);
+  }
+  rnl_free(gathered);
+  RNL_TRY(status);
+  rnl_tensor_release(&x);
+  rnl_tensor_release(&w);
+  return RNL_OK;
+}
+
 const rnl_op rnl_op_linear = {.name = "linear layer", .min_in = 2, .max_in = RNL_LINEAR_INPUTS, .n_out = 1,
                               .attrs_size = sizeof(rnl_linear_attrs), .prepare = prepare,
-                              .forward = forward, .backward = backward, .jvp = jvp};
+                              .forward = forward, .backward = backward, .jvp = jvp,
+                              .jvp_many = jvp_many};

@@ -5,8 +5,11 @@
 
 #include "grad/elementwise.h"
 #include "kernel/kernel.h"
+#include "kernel/threads.h"
 
-enum { Y = 0, TARGET = 1, WORK_DIFFERENCE = 0 };
+enum { Y = 0, TARGET = 1 };
+enum { WORK_DIFFERENCE = 0, WORK_SUMS }; /* y - target; the sum of its squares in each block */
+enum { BLOCK = 4096 };                   /* elements of memory in a row that are done together, on some thread */
 
 rnl_status rnl_loss_from_name(const char *name, rnl_loss *out, rnl_error *err) {
   if (strcmp(name, "sse") == 0) *out = RNL_LOSS_SSE;
@@ -28,6 +31,12 @@ static bool in_lanes(const rnl_node *node) {
   return rnl_in(node, Y)->layout == RNL_LAYOUT_LANES && rnl_in(node, TARGET)->layout == RNL_LAYOUT_LANES;
 }
 
+/* Laid out as y where that leaves no gaps, so that the passes over them go straight through memory. */
+static rnl_status new_like(rnl_tensor *out, const rnl_tensor *y, rnl_error *err) {
+  if (y->layout != RNL_LAYOUT_TIME) return rnl_tensor_new(out, y->dtype, y->ndim, y->size, err);
+  return rnl_tensor_new_sequence(out, y->dtype, y->layout, y->size[0], y->size[1], y->size[2], err);
+}
+
 static rnl_status prepare(rnl_node *node, rnl_error *err) {
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
   const char *name = *(const rnl_loss *)node->attrs == RNL_LOSS_SSE ? "sse" : "mse";
@@ -41,23 +50,76 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   if (rnl_tensor_numel(y) == 0)
     return rnl_fail(err, RNL_ERR_SHAPE, "loss %s: the prediction %s has no elements", name,
                     rnl_tensor_shape_text(a, y));
-  if (!in_lanes(node))
-    RNL_TRY(rnl_tensor_new(&node->work[WORK_DIFFERENCE], y->dtype, y->ndim, y->size, err));
+  if (!in_lanes(node)) {
+    const int64_t blocks = (rnl_tensor_numel(y) + BLOCK - 1) / BLOCK;
+    RNL_TRY(new_like(&node->work[WORK_DIFFERENCE], y, err));
+    RNL_TRY(rnl_tensor_new(&node->work[WORK_SUMS], RNL_F64, 1, &blocks, err));
+  }
   return rnl_tensor_new(rnl_out(node, 0), y->dtype, 0, NULL, err);
+}
+
+/* Whether it lies in memory as y - target does, element after element. */
+static bool flat(const rnl_node *node, const rnl_tensor *t) {
+  const rnl_tensor *like = &node->work[WORK_DIFFERENCE];
+  return t->layout == like->layout && (t->layout == RNL_LAYOUT_TIME || rnl_tensor_is_contiguous(t));
+}
+
+/* A pass over the blocks of WORK_DIFFERENCE, divided over threads; each block's share is its own. */
+typedef struct pass {
+  const rnl_node *node;
+  bool together;          /* y and target are flat: y - target is computed here */
+  const rnl_tensor *into; /* not NULL: into (+)= scale * (y - target) instead */
+  double scale;
+  bool add;
+} pass;
+
+static const void *at(const rnl_tensor *t, int64_t i) {
+  return (const char *)rnl_tensor_data(t) + i * (int64_t)rnl_dtype_size(t->dtype);
+}
+
+static void run_blocks(void *context, int index, int count) {
+  const pass *p = context;
+  const rnl_tensor *difference = &p->node->work[WORK_DIFFERENCE], *y = rnl_in(p->node, Y),
+                   *target = rnl_in(p->node, TARGET);
+  const rnl_kernels *k = rnl_kernels_of(y->dtype == RNL_F64);
+  double *sums = rnl_f64(&p->node->work[WORK_SUMS]);
+  const int64_t all = rnl_tensor_numel(difference);
+  int64_t from, to;
+  rnl_share(all, BLOCK, index, count, &from, &to);
+  for (int64_t i = from; i < to; i += BLOCK) {
+    const int64_t n = to - i < BLOCK ? to - i : BLOCK;
+    void *d = (void *)(uintptr_t)at(difference, i);
+    if (p->into) {
+      void *out = (void *)(uintptr_t)at(p->into, i);
+      const float single = (float)p->scale;
+      const void *scale = y->dtype == RNL_F64 ? (const void *)&p->scale : &single;
+      if (p->add) k->axpy(n, p->scale, d, out);
+      else k->binary(RNL_BINARY_MUL, n, d, 1, scale, 0, out);
+    } else {
+      if (p->together) k->binary(RNL_BINARY_SUB, n, at(y, i), 1, at(target, i), 1, d);
+      sums[i / BLOCK] = k->sum_squares(n, d);
+    }
+  }
+}
+
+static void run_pass(pass *p) {
+  const int64_t blocks = p->node->work[WORK_SUMS].size[0];
+  rnl_threads_run(blocks < 8 ? 1 : rnl_threads_wanted(), run_blocks, p);
 }
 
 static rnl_status forward(rnl_node *node, rnl_error *err) {
   (void)err;
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
-  const rnl_kernels *k = rnl_kernels_of(y->dtype == RNL_F64);
-  double sum;
+  double sum = 0;
   if (in_lanes(node)) {
-    sum = k->lane_squared_error(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0],
-                                rnl_tensor_data(y), rnl_tensor_data(target));
+    sum = rnl_kernels_of(y->dtype == RNL_F64)
+              ->lane_squared_error(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], rnl_tensor_data(y),
+                                   rnl_tensor_data(target));
   } else {
-    const rnl_tensor *difference = &node->work[WORK_DIFFERENCE];
-    rnl_binary_into(RNL_BINARY_SUB, y, target, difference);
-    sum = k->sum_squares(rnl_tensor_numel(difference), rnl_tensor_data(difference));
+    pass p = {.node = node, .together = flat(node, y) && flat(node, target)};
+    if (!p.together) rnl_binary_into(RNL_BINARY_SUB, y, target, &node->work[WORK_DIFFERENCE]);
+    run_pass(&p);
+    for (int64_t i = 0; i < node->work[WORK_SUMS].size[0]; i++) sum += rnl_f64(&node->work[WORK_SUMS])[i];
   }
   rnl_tensor_put(rnl_out(node, 0), 0, sum * scale_of(node));
   return RNL_OK;
@@ -77,6 +139,8 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
       k->lane_squared_error_backward(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], scale,
                                      rnl_tensor_data(y), rnl_tensor_data(target), rnl_tensor_data(into),
                                      node->accumulate[input]);
+    else if (flat(node, into))
+      run_pass(&(pass){.node = node, .into = into, .scale = scale, .add = node->accumulate[input]});
     else
       rnl_scale_into(into, scale, &node->work[WORK_DIFFERENCE], node->accumulate[input]);
   }

@@ -215,6 +215,25 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   return arrangement_of(node)->backward(node, &n, err);
 }
 
+/* ---- two layers of one shape side by side --------------------------------------------------- */
+
+static bool pairs(const rnl_node *a, const rnl_node *b) {
+  const rnl_recurrent_attrs *one = a->attrs, *other = b->attrs;
+  const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(a), m = rnl_recurrent_sizes_of(b);
+  return one->cell == other->cell && one->phi == other->phi && one->sigma == other->sigma &&
+         one->regime == RNL_REGIME_SMALL && other->regime == RNL_REGIME_SMALL && n.batch == m.batch &&
+         n.time == m.time && n.input == m.input && n.hidden == m.hidden && n.output == m.output && n.f64 == m.f64 &&
+         rnl_recurrent_pairs(a, b, &n);
+}
+static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
+  const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(a);
+  return rnl_recurrent_forward_pair((rnl_node *[]){a, b}, &n, err);
+}
+static rnl_status backward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
+  const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(a);
+  return rnl_recurrent_backward_pair((rnl_node *[]){a, b}, &n, err);
+}
+
 static rnl_layout wants(const rnl_node *node, int input) {
   return input == RNL_RECURRENT_X ? arrangement_of(node)->layout : RNL_LAYOUT_STRIDED;
 }
@@ -229,5 +248,9 @@ const rnl_op rnl_op_recurrent = {
     .forward = forward,
     .backward = backward,
     .jvp = rnl_recurrent_jvp,
+    .jvp_many = rnl_recurrent_jvp_many,
+    .pairs = pairs,
+    .forward_pair = forward_pair,
+    .backward_pair = backward_pair,
     .wants = wants,
 };

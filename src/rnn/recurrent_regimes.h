@@ -21,10 +21,18 @@ typedef struct rnl_recurrent_arrangement {
   rnl_status (*backward)(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err);
 } rnl_recurrent_arrangement;
 
+/* Two layers of the small regime at once (rnl_op's pairs). */
+bool rnl_recurrent_pairs(const rnl_node *a, const rnl_node *b, const rnl_recurrent_sizes *n);
+rnl_status rnl_recurrent_forward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err);
+rnl_status rnl_recurrent_backward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err);
+
 extern const rnl_recurrent_arrangement rnl_recurrent_small, rnl_recurrent_large, rnl_recurrent_reference;
 
 rnl_status rnl_recurrent_jvp(rnl_node *node, const rnl_tensor *const *in_tangent,
                              const rnl_tensor *out_tangent, rnl_error *err);
+
+rnl_status rnl_recurrent_jvp_many(rnl_node *node, int64_t lanes, const rnl_tangents *in, double *const *out,
+                                  rnl_error *err);
 
 /* state0 as (batch, n), a view; out->storage NULL where the node has none. */
 rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_tensor *out,

@@ -57,7 +57,8 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
       .y = has_output ? rnl_tensor_data(rnl_out(node, RNL_RECURRENT_Y)) : NULL};
 }
 
-static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+/* x and the initial state into lanes, where they are not. */
+static rnl_status bring_in(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
   const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X);
   if (!in_lanes(x)) RNL_TRY(rnl_tensor_copy(&node->work[WORK_X], x, err));
   rnl_tensor state0, row;
@@ -69,8 +70,13 @@ static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_erro
     rnl_tensor_release(&state0);
     RNL_TRY(status);
   }
+  return RNL_OK;
+}
+
+static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  RNL_TRY(bring_in(node, n, err));
   const rnl_lane_layer layer = layer_of(node, n);
-  rnl_kernels_of(n->f64)->lane_layer_forward(&layer);
+  rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_forward(&layer);
   return RNL_OK;
 }
 
@@ -80,38 +86,89 @@ static const void *arriving(const rnl_node *node, int output) {
   return grad ? rnl_tensor_data(grad) : NULL;
 }
 
-static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
-  rnl_tensor *work = node->work;
-  const rnl_lane_layer layer = layer_of(node, n);
+/* The gradient of x can be written where it is wanted. */
+static bool dx_direct(const rnl_node *node) {
   const rnl_tensor *dx = rnl_in_grad(node, RNL_RECURRENT_X);
-  const bool dx_direct = dx && in_lanes(dx);
-  rnl_lane_layer_grad grad = {
+  return dx && in_lanes(dx);
+}
+
+static rnl_lane_layer_grad grad_of(const rnl_node *node, const rnl_recurrent_sizes *n) {
+  const rnl_tensor *work = node->work, *dx = rnl_in_grad(node, RNL_RECURRENT_X);
+  return (rnl_lane_layer_grad){
       .dh = arriving(node, RNL_RECURRENT_H),
       .dy = n->output ? arriving(node, RNL_RECURRENT_Y) : NULL,
       .da = rnl_tensor_data(&work[WORK_DA]),
       .dr = n->output ? rnl_tensor_data(&work[WORK_DR]) : NULL,
-      .dx = !dx ? NULL : rnl_tensor_data(dx_direct ? dx : &work[WORK_DX]),
+      .dx = !dx ? NULL : rnl_tensor_data(dx_direct(node) ? dx : &work[WORK_DX]),
       .dstate0 = work[WORK_DSTATE0].storage ? rnl_tensor_data(&work[WORK_DSTATE0]) : NULL,
       .dweight_ih = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_IH),
       .dweight_fb = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_FB),
       .dbias = rnl_grad_data(node, RNL_RECURRENT_BIAS),
       .dweight_ho = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_HO),
       .dbias_o = rnl_grad_data(node, RNL_RECURRENT_BIAS_O),
-      .add_x = dx_direct && node->accumulate[RNL_RECURRENT_X],
+      .add_x = dx_direct(node) && node->accumulate[RNL_RECURRENT_X],
       .add_weight_ih = node->accumulate[RNL_RECURRENT_WEIGHT_IH],
       .add_weight_fb = node->accumulate[RNL_RECURRENT_WEIGHT_FB],
       .add_bias = node->accumulate[RNL_RECURRENT_BIAS],
       .add_weight_ho = node->accumulate[RNL_RECURRENT_WEIGHT_HO],
       .add_bias_o = node->accumulate[RNL_RECURRENT_BIAS_O]};
-  rnl_kernels_of(n->f64)->lane_layer_backward(&layer, &grad);
+}
 
-  if (dx && !dx_direct) rnl_add_into(dx, &work[WORK_DX], node->accumulate[RNL_RECURRENT_X]);
-  if (grad.dstate0) {
+/* The gradients of x and the initial state to where they are wanted. */
+static rnl_status bring_out(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  const rnl_tensor *work = node->work, *dx = rnl_in_grad(node, RNL_RECURRENT_X);
+  if (dx && !dx_direct(node)) rnl_add_into(dx, &work[WORK_DX], node->accumulate[RNL_RECURRENT_X]);
+  if (work[WORK_DSTATE0].storage) {
     rnl_tensor row;
     RNL_TRY(rnl_tensor_select(&row, &work[WORK_DSTATE0], 1, 0, err));
     rnl_recurrent_put_dstate0(node, n, &row);
     rnl_tensor_release(&row);
   }
+  return RNL_OK;
+}
+
+static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  const rnl_lane_layer layer = layer_of(node, n);
+  const rnl_lane_layer_grad grad = grad_of(node, n);
+  rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_backward(&layer, &grad);
+  return bring_out(node, n, err);
+}
+
+/* ---- two at once ---------------------------------------------------------------------------- */
+
+/* The same gradients are wanted and arrive, and are added or not, at both. */
+static bool same_wishes(const rnl_node *a, const rnl_node *b) {
+  if (a->n_in != b->n_in) return false;
+  for (int i = 0; i < a->n_in; i++)
+    if (!a->in[i] != !b->in[i] || a->needs_grad[i] != b->needs_grad[i] || a->accumulate[i] != b->accumulate[i])
+      return false;
+  return true;
+}
+
+bool rnl_recurrent_pairs(const rnl_node *a, const rnl_node *b, const rnl_recurrent_sizes *n) {
+  const int64_t weights = (n->input + n->feedback + 1) * n->hidden + (n->hidden + 1) * n->output;
+  return rnl_kernels_of(n->f64)->lane_pair_forward && n->batch <= RNL_PAIR_LANES && weights <= RNL_PAIR_WEIGHTS &&
+         same_wishes(a, b);
+}
+
+rnl_status rnl_recurrent_forward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err) {
+  for (int k = 0; k < 2; k++) RNL_TRY(bring_in(node[k], n, err));
+  const rnl_lane_layer a = layer_of(node[0], n), b = layer_of(node[1], n);
+  rnl_kernels_of(n->f64)->lane_pair_forward(&a, &b);
+  return RNL_OK;
+}
+
+rnl_status rnl_recurrent_backward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err) {
+  const rnl_lane_layer a = layer_of(node[0], n), b = layer_of(node[1], n);
+  const rnl_lane_layer_grad to_a = grad_of(node[0], n), to_b = grad_of(node[1], n);
+  if (!to_a.dh != !to_b.dh || !to_a.dy != !to_b.dy) { /* a gradient arrives at one alone */
+    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_backward(&a, &to_a);
+    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_backward(&b, &to_b);
+  } else {
+    rnl_kernels_of(n->f64)->lane_pair_backward((const rnl_lane_layer *[]){&a, &b},
+                                               (const rnl_lane_layer_grad *[]){&to_a, &to_b});
+  }
+  for (int k = 0; k < 2; k++) RNL_TRY(bring_out(node[k], n, err));
   return RNL_OK;
 }
 

@@ -23,14 +23,15 @@
 
 enum { RNL_LOCK_SECONDS = 30, APPLICATION_ID = 0x726e6e6c /* "rnnl" */ };
 
-_Static_assert(RNL_INDEX_SCHEMA == 1, "a new schema needs its tables below");
 
-/* params and metrics have one row a name; kind says how to read value, since SQLite stores a NaN as
+/* Schema 1, and what leads from each schema to the next: a new index goes the whole way too, so that both have the same
+ * tables. params and metrics have one row a name; kind says how to read value, since SQLite stores a NaN as
  * NULL: integer, real, text, bool (0, 1), nan, inf, -inf, null, json (text). A curve is little-endian
  * float64: epoch, loss, epoch, loss, ... */
 static const char schema[] =
     "DROP TABLE IF EXISTS runs; DROP TABLE IF EXISTS params; DROP TABLE IF EXISTS metrics;"
-    "DROP TABLE IF EXISTS curves; DROP TABLE IF EXISTS meta;"
+    "DROP TABLE IF EXISTS curves; DROP TABLE IF EXISTS meta; DROP TABLE IF EXISTS sweeps;"
+    "DROP TABLE IF EXISTS trials;"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE runs (name TEXT PRIMARY KEY, experiment TEXT, script TEXT, status TEXT NOT NULL,"
     " started TEXT, ended TEXT, wall_s REAL, train_s REAL, epochs INTEGER, seed, error TEXT,"
@@ -41,6 +42,22 @@ static const char schema[] =
     "CREATE TABLE metrics (run TEXT NOT NULL, position INTEGER NOT NULL, name TEXT NOT NULL,"
     " kind TEXT NOT NULL, value, PRIMARY KEY (run, position)) WITHOUT ROWID;"
     "CREATE TABLE curves (run TEXT PRIMARY KEY, points INTEGER NOT NULL, data BLOB NOT NULL);";
+
+/* stamp: what the folder's files looked like when they were read; 0 (a migrated row) has them read again. Trials keep
+ * their parameters and metrics as JSON text, a row each: a sweep writes a thousand at once. */
+static const char *const steps[] = {
+  [1] = "ALTER TABLE runs ADD COLUMN network TEXT; ALTER TABLE runs ADD COLUMN weights INTEGER;"
+        "ALTER TABLE runs ADD COLUMN tags TEXT; ALTER TABLE runs ADD COLUMN notes TEXT;"
+        "ALTER TABLE runs ADD COLUMN stamp INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE sweeps (name TEXT PRIMARY KEY, experiment TEXT, script TEXT, status TEXT NOT NULL,"
+        " started TEXT, ended TEXT, wall_s REAL, planned INTEGER, seed, error TEXT, objective TEXT, trials TEXT,"
+        " best TEXT, tags TEXT, notes TEXT, stamp INTEGER NOT NULL, loaded INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE TABLE trials (sweep TEXT NOT NULL, number INTEGER NOT NULL, config INTEGER, seed INTEGER,"
+        " status TEXT NOT NULL, kind1 TEXT, value1 REAL, kind2 TEXT, value2 REAL, params TEXT, metrics TEXT,"
+        " epochs INTEGER, wall_s REAL, started TEXT, error TEXT, run TEXT, points INTEGER NOT NULL, curve BLOB,"
+        " PRIMARY KEY (sweep, number));",
+};
+_Static_assert(sizeof steps / sizeof *steps == RNL_INDEX_SCHEMA, "a new schema needs the step that leads to it");
 
 /* ---- the connection ------------------------------------------------------------------------- */
 
@@ -121,13 +138,18 @@ static schema_state look_at_schema(sqlite3 *db, int64_t *version) {
   return *version == RNL_INDEX_SCHEMA ? SCHEMA_READY : SCHEMA_OLD;
 }
 
-static bool create_schema(sqlite3 *db) {
+/* From `version` to this schema; 0: from nothing. */
+static bool migrate(sqlite3 *db, int64_t version) {
   char pragmas[128];
   snprintf(pragmas, sizeof pragmas, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
            APPLICATION_ID, RNL_INDEX_SCHEMA);
+  bool good = true, anew = version < 1;
+  if (anew) good = rnl_db_run(db, schema);
+  for (int64_t step = anew ? 1 : version; good && step < RNL_INDEX_SCHEMA; step++) good = rnl_db_run(db, steps[step]);
+  good = good && rnl_db_run(db, pragmas);
+  if (!good || !anew) return good;
   rnl_host host;
   rnl_host_describe(&host);
-  bool good = rnl_db_run(db, schema) && rnl_db_run(db, pragmas);
   sqlite3_stmt *statement = good ? rnl_db_prepare(db, "INSERT INTO meta VALUES ('host', ?)") : NULL;
   if (statement) sqlite3_bind_text(statement, 1, host.name, -1, SQLITE_TRANSIENT);
   good = statement && sqlite3_step(statement) == SQLITE_DONE;
@@ -152,7 +174,7 @@ rnl_db_result rnl_db_open(sqlite3 **db, const char *path, rnl_error *err) {
     in_transaction = rnl_db_run(opened, "BEGIN IMMEDIATE");
     if (!in_transaction) goto failed;
     state = look_at_schema(opened, &version);
-    if (state == SCHEMA_OLD) state = create_schema(opened) ? SCHEMA_READY : SCHEMA_FAILED;
+    if (state == SCHEMA_OLD) state = migrate(opened, version) ? SCHEMA_READY : SCHEMA_FAILED;
     if (state == SCHEMA_READY && !rnl_db_run(opened, "COMMIT")) state = SCHEMA_FAILED;
   }
   if (state == SCHEMA_READY) {
@@ -162,7 +184,7 @@ rnl_db_result rnl_db_open(sqlite3 **db, const char *path, rnl_error *err) {
   if (state == SCHEMA_NEWER) {
     rnl_fail(err, RNL_ERR_FORMAT,
              "%s: this index was written by a newer rnnlab (schema %lld, this one knows %d); use that "
-             "one, or delete the file, and the next `rnnlab ls` makes it anew",
+             "one, or have this one make its own: rnnlab reindex",
              path, (long long)version, RNL_INDEX_SCHEMA);
     result = RNL_DB_NEWER;
   } else if (state == SCHEMA_FOREIGN) {
@@ -192,7 +214,7 @@ void rnl_db_put_aside(const char *path) {
 /* ---- rows in -------------------------------------------------------------------------------- */
 
 /* Bind "kind" at `at` and the value behind it. */
-static bool bind_value(sqlite3_stmt *statement, int at, const json_t *value) {
+bool rnl_db_bind_value(sqlite3_stmt *statement, int at, const json_t *value) {
   const char *kind = "null";
   double number;
   int code = SQLITE_OK;
@@ -246,7 +268,7 @@ static bool put_values(sqlite3 *db, const char *sql, const char *run, const json
       sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
       sqlite3_bind_int(statement, 2, ++position);
       sqlite3_bind_text(statement, 3, key, -1, SQLITE_STATIC);
-      good = bind_value(statement, 4, value) && sqlite3_step(statement) == SQLITE_DONE;
+      good = rnl_db_bind_value(statement, 4, value) && sqlite3_step(statement) == SQLITE_DONE;
       if (!good) break; /* another call would make SQLite forget the error */
       sqlite3_reset(statement);
     }
@@ -255,78 +277,88 @@ static bool put_values(sqlite3 *db, const char *sql, const char *run, const json
   return good;
 }
 
-static void bind_plain(sqlite3_stmt *statement, int at, const json_t *value) {
+void rnl_db_bind_plain(sqlite3_stmt *statement, int at, const json_t *value) {
   if (json_is_string(value)) sqlite3_bind_text(statement, at, json_string_value(value), -1, SQLITE_TRANSIENT);
   else if (json_is_integer(value)) sqlite3_bind_int64(statement, at, json_integer_value(value));
   else if (json_is_real(value)) sqlite3_bind_double(statement, at, json_real_value(value));
 }
 
-static bool put_run(sqlite3 *db, const rnl_run_record *record) {
-  static const char *const keys[] = { "experiment", "script", "status", "started", "ended",
-                                      "wall_s", "train_s", "epochs", "seed", "error" };
-  enum { KEYS = sizeof keys / sizeof *keys };
-  sqlite3_stmt *statement =
-      rnl_db_prepare(db, "INSERT INTO runs (name, experiment, script, status, started, ended, wall_s,"
-                         " train_s, epochs, seed, error, figures) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
-  if (!statement) return false;
-  rnl_buffer figures = { 0 };
-  sqlite3_bind_text(statement, 1, record->name, -1, SQLITE_STATIC);
-  for (int i = 0; i < KEYS; i++) bind_plain(statement, i + 2, json_object_get(record->json, keys[i]));
-  const json_t *list = json_object_get(record->json, "figures");
-  if (json_is_array(list)) {
-    rnl_json_write(&figures, list, 0);
-    sqlite3_bind_text(statement, KEYS + 2, rnl_buffer_string(&figures), -1, SQLITE_STATIC);
-  }
-  bool good = !figures.failed && sqlite3_step(statement) == SQLITE_DONE;
-  sqlite3_finalize(statement);
-  rnl_buffer_free(&figures);
+bool rnl_db_bind_json(sqlite3_stmt *statement, int at, const json_t *value) {
+  if (!value || json_is_null(value)) return sqlite3_bind_null(statement, at) == SQLITE_OK;
+  rnl_buffer text = { 0 };
+  rnl_json_write(&text, value, 0);
+  bool good = !text.failed && sqlite3_bind_text(statement, at, rnl_buffer_string(&text), (int)text.length,
+                                                SQLITE_TRANSIENT) == SQLITE_OK;
+  rnl_buffer_free(&text);
   return good;
 }
 
-static void store_little_endian(unsigned char *out, double value) {
-  uint64_t bits;
-  memcpy(&bits, &value, sizeof bits);
-  for (int i = 0; i < 8; i++) out[i] = (unsigned char)(bits >> 8 * i);
+static bool put_run(sqlite3 *db, const rnl_run_record *record, int64_t stamp) {
+  static const char *const keys[] = { "experiment", "script", "status", "started", "ended", "wall_s",
+                                      "train_s", "epochs", "seed", "error", "network", "weights" };
+  static const char *const lists[] = { "figures", "tags", "notes" };
+  enum { KEYS = sizeof keys / sizeof *keys, LISTS = sizeof lists / sizeof *lists };
+  sqlite3_stmt *statement =
+      rnl_db_prepare(db, "INSERT INTO runs (name, experiment, script, status, started, ended, wall_s, train_s, epochs,"
+                         " seed, error, network, weights, figures, tags, notes, stamp)"
+                         " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+  if (!statement) return false;
+  bool good = sqlite3_bind_text(statement, 1, record->name, -1, SQLITE_STATIC) == SQLITE_OK;
+  for (int i = 0; i < KEYS; i++) rnl_db_bind_plain(statement, i + 2, json_object_get(record->json, keys[i]));
+  for (int i = 0; good && i < LISTS; i++) {
+    const json_t *list = json_object_get(record->json, lists[i]);
+    if (json_is_array(list)) good = rnl_db_bind_json(statement, KEYS + 2 + i, list);
+  }
+  good = good && sqlite3_bind_int64(statement, KEYS + LISTS + 2, stamp) == SQLITE_OK &&
+         sqlite3_step(statement) == SQLITE_DONE;
+  sqlite3_finalize(statement);
+  return good;
+}
+
+bool rnl_db_bind_curve(sqlite3_stmt *statement, int at, size_t points, const double (*curve)[2]) {
+  unsigned char *bytes = rnl_alloc(points, 16);
+  if (!bytes) return false;
+  for (size_t i = 0; i < 2 * points; i++) {
+    uint64_t bits;
+    memcpy(&bits, &curve[i / 2][i % 2], sizeof bits);
+    for (int k = 0; k < 8; k++) bytes[8 * i + (size_t)k] = (unsigned char)(bits >> 8 * k);
+  }
+  bool good = sqlite3_bind_blob(statement, at, bytes, (int)points * 16, SQLITE_TRANSIENT) == SQLITE_OK;
+  rnl_free(bytes);
+  return good;
 }
 
 static bool put_curve(sqlite3 *db, const char *run, rnl_curve *curve) {
   int points = curve ? rnl_curve_finish(curve) : 0;
   if (points == 0) return true;
-  unsigned char *bytes = rnl_alloc((size_t)points, 16);
-  sqlite3_stmt *statement =
-      bytes ? rnl_db_prepare(db, "INSERT INTO curves (run, points, data) VALUES (?,?,?)") : NULL;
-  bool good = false;
-  if (statement) {
-    for (int i = 0; i < points; i++) {
-      store_little_endian(bytes + 16 * i, curve->points[i][0]);
-      store_little_endian(bytes + 16 * i + 8, curve->points[i][1]);
-    }
-    sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC);
-    sqlite3_bind_int(statement, 2, points);
-    sqlite3_bind_blob(statement, 3, bytes, points * 16, SQLITE_STATIC);
-    good = sqlite3_step(statement) == SQLITE_DONE;
-  }
+  sqlite3_stmt *statement = rnl_db_prepare(db, "INSERT INTO curves (run, points, data) VALUES (?,?,?)");
+  bool good = statement && sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_bind_int(statement, 2, points) == SQLITE_OK &&
+              rnl_db_bind_curve(statement, 3, (size_t)points, (const double (*)[2])curve->points) &&
+              sqlite3_step(statement) == SQLITE_DONE;
   sqlite3_finalize(statement);
-  rnl_free(bytes);
   return good;
 }
 
-bool rnl_db_remove(sqlite3 *db, const char *run) {
-  static const char *const sql[] = { "DELETE FROM runs WHERE name = ?", "DELETE FROM params WHERE run = ?",
-                                     "DELETE FROM metrics WHERE run = ?",
-                                     "DELETE FROM curves WHERE run = ?" };
+bool rnl_db_each(sqlite3 *db, const char *const *sql, const char *name) {
   bool good = true;
-  for (size_t i = 0; good && i < sizeof sql / sizeof *sql; i++) {
-    sqlite3_stmt *statement = rnl_db_prepare(db, sql[i]);
-    good = statement && sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC) == SQLITE_OK &&
+  for (; good && *sql; sql++) {
+    sqlite3_stmt *statement = rnl_db_prepare(db, *sql);
+    good = statement && sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
            sqlite3_step(statement) == SQLITE_DONE;
     sqlite3_finalize(statement);
   }
   return good;
 }
 
-bool rnl_db_put(sqlite3 *db, const rnl_run_record *record, rnl_curve *curve) {
-  return rnl_db_remove(db, record->name) && put_run(db, record) &&
+bool rnl_db_remove(sqlite3 *db, const char *run) {
+  static const char *const sql[] = { "DELETE FROM runs WHERE name = ?", "DELETE FROM params WHERE run = ?",
+                                     "DELETE FROM metrics WHERE run = ?", "DELETE FROM curves WHERE run = ?", NULL };
+  return rnl_db_each(db, sql, run);
+}
+
+bool rnl_db_put(sqlite3 *db, const rnl_run_record *record, int64_t stamp, rnl_curve *curve) {
+  return rnl_db_remove(db, record->name) && put_run(db, record, stamp) &&
          put_values(db, "INSERT INTO params VALUES (?,?,?,?,?)", record->name,
                     json_object_get(record->json, "params")) &&
          put_values(db, "INSERT INTO metrics VALUES (?,?,?,?,?)", record->name,
@@ -334,43 +366,78 @@ bool rnl_db_put(sqlite3 *db, const rnl_run_record *record, rnl_curve *curve) {
          put_curve(db, record->name, curve);
 }
 
-/* ---- one run -------------------------------------------------------------------------------- */
+/* ---- one run or sweep ------------------------------------------------------------------------- */
 
-static rnl_db_result put_once(const char *path, const rnl_run_record *record, rnl_curve *curve,
-                              rnl_error *err) {
+static rnl_db_result change_once(const char *path, bool (*change)(sqlite3 *db, void *context), void *context,
+                                 rnl_error *err) {
   sqlite3 *db;
   rnl_db_result result = rnl_db_open(&db, path, err);
   if (result != RNL_DB_OK) return result;
-  if (!rnl_db_run(db, "BEGIN IMMEDIATE") || !rnl_db_put(db, record, curve) || !rnl_db_run(db, "COMMIT"))
+  if (!rnl_db_run(db, "BEGIN IMMEDIATE") || !change(db, context) || !rnl_db_run(db, "COMMIT"))
     result = rnl_db_failure(db, path, err);
   rnl_db_close(db);
   return result;
 }
 
-rnl_status rnl_index_put(const char *results_dir, const rnl_run_record *record, rnl_curve *curve,
+rnl_status rnl_db_change(const char *results_dir, bool (*change)(sqlite3 *db, void *context), void *context,
                          rnl_error *err) {
   rnl_error problem = { 0 };
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
   if (!path) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
-  rnl_db_result result = put_once(path, record, curve, &problem);
-  if (result == RNL_DB_BROKEN) { /* begun anew with this run; the next listing adds the others */
+  rnl_db_result result = change_once(path, change, context, &problem);
+  if (result == RNL_DB_BROKEN) { /* begun anew with this one; the next listing adds the others */
     rnl_db_put_aside(path);
-    result = put_once(path, record, curve, &problem);
+    result = change_once(path, change, context, &problem);
   }
   rnl_free(path);
   return result == RNL_DB_OK ? RNL_OK : rnl_fail(err, problem.status, "%s", problem.text);
 }
 
+typedef struct one_run {
+  const rnl_run_record *record;
+  rnl_curve *curve;
+  int64_t stamp;
+} one_run;
+
+static bool put_one(sqlite3 *db, void *context) {
+  const one_run *run = context;
+  return rnl_db_put(db, run->record, run->stamp, run->curve);
+}
+
+bool rnl_index_is_for(const char *results_dir) {
+  char *path = rnl_path_join(results_dir, RNL_SWEEP_FILE);
+  bool of_a_sweep = path && rnl_path_exists(path);
+  rnl_free(path);
+  return !of_a_sweep;
+}
+
+rnl_status rnl_index_put(const char *results_dir, const rnl_run_record *record, rnl_curve *curve,
+                         rnl_error *err) {
+  if (!rnl_index_is_for(results_dir)) return RNL_OK;
+  one_run run = { record, curve, rnl_record_stamp(record->dir, false) };
+  return rnl_db_change(results_dir, put_one, &run, err);
+}
+
 rnl_status rnl_index_add(const char *results_dir, const char *run, rnl_error *err) {
+  if (!rnl_index_is_for(results_dir)) return RNL_OK;
   rnl_run_record record = { 0 };
   char *dir = rnl_path_join(results_dir, run);
   rnl_curve *curve = rnl_alloc(1, sizeof *curve);
   rnl_status status = dir && curve ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", run);
+  int64_t stamp = dir ? rnl_record_stamp(dir, false) : 0;
   if (status == RNL_OK) status = rnl_run_read(&record, dir, err);
   if (status == RNL_OK) status = rnl_curve_read(curve, dir, err);
-  if (status == RNL_OK) status = rnl_index_put(results_dir, &record, curve, err);
+  if (status == RNL_OK) status = rnl_db_change(results_dir, put_one, &(one_run){ &record, curve, stamp }, err);
   rnl_run_record_free(&record);
   rnl_free(curve);
   rnl_free(dir);
   return status;
+}
+
+static bool remove_one(sqlite3 *db, void *context) {
+  return rnl_db_remove(db, context) && rnl_db_remove_sweep(db, context);
+}
+
+rnl_status rnl_index_remove(const char *results_dir, const char *name, rnl_error *err) {
+  return rnl_db_change(results_dir, remove_one, (void *)name, err);
 }

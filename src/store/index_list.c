@@ -1,7 +1,5 @@
-/* store/index_list.c: bringing the index up to date with the folders, and listing from it.
- *
- * A folder's name is enough to know that a run is not in the index, so a listing costs one readdir and
- * one query where nothing changed. Only runs still marked running are read again. */
+/* store/index_list.c: listing from the index, and making it anew. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,114 +7,9 @@
 #include "store/index_db.h"
 #include "store/json.h"
 
-enum { RUNS_A_TRANSACTION = 256 }; /* so that a long rebuild lets runs that close in between */
-
-/* ---- bringing it up to date ----------------------------------------------------------------- */
-
-typedef struct update {
-  sqlite3 *db;
-  const char *path, *results_dir;
-  rnl_buffer *warnings;
-  rnl_curve *curve; /* scratch: 16 KiB */
-  int open_rows;    /* rows in the open transaction; -1: none is open */
-} update;
-
-static void warn(const update *u, const char *text) {
-  if (u->warnings) rnl_buffer_printf(u->warnings, "%s; left out\n", text);
-}
-
-static bool begin_row(update *u) {
-  if (u->open_rows >= RUNS_A_TRANSACTION) {
-    if (!rnl_db_run(u->db, "COMMIT")) return false;
-    u->open_rows = -1;
-  }
-  if (u->open_rows < 0) {
-    if (!rnl_db_run(u->db, "BEGIN IMMEDIATE")) return false;
-    u->open_rows = 0;
-  }
-  u->open_rows++;
-  return true;
-}
-
-/* Put the run of one folder in. A folder that cannot be read is told of and passed over; false means
- * that the database failed. */
-static bool put_folder(update *u, const char *name) {
-  rnl_error problem = { 0 };
-  rnl_run_record record;
-  char *dir = rnl_path_join(u->results_dir, name), *file = dir ? rnl_path_join(dir, RNL_RUN_FILE) : NULL;
-  bool good = true;
-  if (file && rnl_path_exists(file)) { /* else somebody's own folder, or a sweep's */
-    if (rnl_run_read(&record, dir, &problem) != RNL_OK) {
-      warn(u, problem.text);
-    } else {
-      if (rnl_curve_read(u->curve, dir, &problem) != RNL_OK) {
-        warn(u, problem.text);
-        *u->curve = (rnl_curve){ 0 };
-      }
-      good = begin_row(u) && rnl_db_put(u->db, &record, u->curve);
-      rnl_run_record_free(&record);
-    }
-  }
-  rnl_free(file);
-  rnl_free(dir);
-  return good;
-}
-
-/* The indexed runs as {name: is it running?}. */
-static json_t *indexed_runs(sqlite3 *db) {
-  sqlite3_stmt *statement = rnl_db_prepare(db, "SELECT name, status = 'running' FROM runs");
-  json_t *runs = json_object();
-  int code = SQLITE_ERROR;
-  while (statement && runs && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-    const char *name = (const char *)sqlite3_column_text(statement, 0);
-    if (name) json_object_set_new(runs, name, json_boolean(sqlite3_column_int(statement, 1)));
-  }
-  sqlite3_finalize(statement);
-  if (code == SQLITE_DONE) return runs;
-  json_decref(runs);
-  return NULL;
-}
-
-static bool update_rows(update *u, const rnl_names *folders) {
-  json_t *indexed = indexed_runs(u->db);
-  if (!indexed) return false;
-  bool good = true;
-  for (size_t i = 0; good && i < folders->count; i++) {
-    const json_t *running = json_object_get(indexed, folders->items[i]);
-    if (!running || json_is_true(running)) good = put_folder(u, folders->items[i]);
-    json_object_del(indexed, folders->items[i]);
-  }
-  const char *name;
-  json_t *unused;
-  json_object_foreach(indexed, name, unused) /* what is left has no folder any more */
-    good = good && begin_row(u) && rnl_db_remove(u->db, name);
-  json_decref(indexed);
-  return good;
-}
-
-static rnl_db_result bring_up_to_date(sqlite3 *db, const char *path, const char *results_dir,
-                                      const rnl_names *folders, bool anew, rnl_buffer *warnings,
-                                      rnl_error *err) {
-  update u = { .db = db, .path = path, .results_dir = results_dir, .warnings = warnings, .open_rows = -1 };
-  u.curve = rnl_alloc(1, sizeof *u.curve);
-  if (!u.curve) {
-    rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
-    return RNL_DB_UNUSABLE;
-  }
-  bool good = true;
-  if (anew) {
-    good = begin_row(&u) && rnl_db_run(db, "DELETE FROM runs; DELETE FROM params; DELETE FROM metrics;"
-                                           "DELETE FROM curves;");
-  }
-  good = good && update_rows(&u, folders);
-  if (good && u.open_rows >= 0) good = rnl_db_run(db, "COMMIT");
-  rnl_free(u.curve);
-  return good ? RNL_DB_OK : rnl_db_failure(db, path, err);
-}
-
 /* ---- rows out ------------------------------------------------------------------------------- */
 
-static json_t *column_json(sqlite3_stmt *statement, int column) {
+json_t *rnl_db_column_json(sqlite3_stmt *statement, int column) {
   switch (sqlite3_column_type(statement, column)) {
     case SQLITE_INTEGER: return json_integer(sqlite3_column_int64(statement, column));
     case SQLITE_FLOAT: return rnl_json_real(sqlite3_column_double(statement, column));
@@ -125,8 +18,7 @@ static json_t *column_json(sqlite3_stmt *statement, int column) {
   }
 }
 
-/* What index.c's bind_value bound. */
-static json_t *value_json(sqlite3_stmt *statement, int kind_column) {
+json_t *rnl_db_value_json(sqlite3_stmt *statement, int kind_column) {
   const char *kind = (const char *)sqlite3_column_text(statement, kind_column);
   int column = kind_column + 1;
   if (!kind) return json_null();
@@ -138,7 +30,12 @@ static json_t *value_json(sqlite3_stmt *statement, int kind_column) {
   }
   if (strcmp(kind, "nan") == 0 || strcmp(kind, "inf") == 0 || strcmp(kind, "-inf") == 0)
     return json_string(kind);
-  return column_json(statement, column);
+  return rnl_db_column_json(statement, column);
+}
+
+json_t *rnl_db_text_json(sqlite3_stmt *statement, int column) {
+  const char *text = (const char *)sqlite3_column_text(statement, column);
+  return text ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL;
 }
 
 /* NULL on failure. */
@@ -149,7 +46,7 @@ static json_t *values_of(sqlite3_stmt *statement, const char *run) {
   sqlite3_bind_text(statement, 1, run, -1, SQLITE_TRANSIENT);
   while (object && (code = sqlite3_step(statement)) == SQLITE_ROW) {
     const char *name = (const char *)sqlite3_column_text(statement, 0);
-    if (name) json_object_set_new(object, name, value_json(statement, 1));
+    if (name) json_object_set_new(object, name, rnl_db_value_json(statement, 1));
   }
   if (code == SQLITE_DONE) return object;
   json_decref(object);
@@ -160,18 +57,21 @@ static json_t *values_of(sqlite3_stmt *statement, const char *run) {
  * NULL on failure. */
 static json_t *record_json(sqlite3_stmt *runs, sqlite3_stmt *params, sqlite3_stmt *metrics) {
   static const char *const keys[] = { "status", "epochs", "wall_s", "train_s", "experiment",
-                                      "script", "seed",   "started", "ended",  "error" };
+                                      "script", "seed",   "started", "ended",  "error",
+                                      "network", "weights" };
+  static const char *const lists[] = { "figures", "tags", "notes" };
   enum { KEYS = sizeof keys / sizeof *keys };
   const char *name = (const char *)sqlite3_column_text(runs, 0);
-  const char *figures = (const char *)sqlite3_column_text(runs, KEYS + 1);
   json_t *json = json_object();
   if (!json) return NULL;
   for (int i = 0; i < KEYS; i++) {
     if (sqlite3_column_type(runs, i + 1) != SQLITE_NULL)
-      json_object_set_new(json, keys[i], column_json(runs, i + 1));
+      json_object_set_new(json, keys[i], rnl_db_column_json(runs, i + 1));
   }
-  json_t *list = figures ? json_loads(figures, 0, NULL) : NULL;
-  if (list) json_object_set_new(json, "figures", list);
+  for (int i = 0; i < 3; i++) {
+    json_t *list = rnl_db_text_json(runs, KEYS + 1 + i);
+    if (list) json_object_set_new(json, lists[i], list);
+  }
   if (!json_object_set_new(json, "params", values_of(params, name)) &&
       !json_object_set_new(json, "metrics", values_of(metrics, name)))
     return json;
@@ -198,7 +98,8 @@ static rnl_db_result select_runs(sqlite3 *db, const char *path, const char *resu
                                  const rnl_index_query *query, json_t *out, rnl_error *err) {
   static const char *const sql[] = {
     "SELECT name, status, epochs, wall_s, train_s, experiment, script, seed, started, ended, error,"
-    " figures FROM runs WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
+    " network, weights, figures, tags, notes FROM runs"
+    " WHERE (?1 IS NULL OR experiment = ?1) AND (?2 IS NULL OR status = ?2)"
     " ORDER BY started DESC, name DESC LIMIT ?3",
     "SELECT name, kind, value FROM params WHERE run = ? ORDER BY position",
     "SELECT name, kind, value FROM metrics WHERE run = ? ORDER BY position"
@@ -225,12 +126,27 @@ static rnl_db_result select_runs(sqlite3 *db, const char *path, const char *resu
   return result;
 }
 
-static json_t *reversed(json_t *list) {
-  json_t *out = json_array();
-  for (size_t i = json_array_size(list); out && i > 0; i--)
-    json_array_append(out, json_array_get(list, i - 1));
-  json_decref(list);
-  return out;
+/* Both are latest first; the `limit` latest of them, oldest first. NULL where memory is out. */
+static json_t *merged(const json_t *runs, const json_t *sweeps, int64_t limit) {
+  size_t r = 0, w = 0;
+  json_t *latest = json_array(), *out = json_array();
+  bool good = latest && out;
+  while (good && (r < json_array_size(runs) || w < json_array_size(sweeps)) &&
+         (limit <= 0 || (int64_t)json_array_size(latest) < limit)) {
+    json_t *run = json_array_get(runs, r), *sweep = json_array_get(sweeps, w);
+    const char *a = json_string_value(json_object_get(run, "started"));
+    const char *b = json_string_value(json_object_get(sweep, "started"));
+    bool take_run = run && (!sweep || strcmp(a ? a : "", b ? b : "") >= 0);
+    good = !json_array_append(latest, take_run ? run : sweep);
+    if (take_run) r++;
+    else w++;
+  }
+  for (size_t i = json_array_size(latest); good && i > 0; i--)
+    good = !json_array_append(out, json_array_get(latest, i - 1));
+  json_decref(latest);
+  if (good) return out;
+  json_decref(out);
+  return NULL;
 }
 
 /* ---- interface ------------------------------------------------------------------------------ */
@@ -249,54 +165,128 @@ static rnl_db_result list_once(json_t **out, const char *path, const char *resul
   rnl_db_result result = rnl_db_open(&db, path, err);
   if (result != RNL_DB_OK) return result;
   size_t mark = warnings ? warnings->length : 0;
-  result = bring_up_to_date(db, path, results_dir, folders, false, warnings, err);
-  if (result == RNL_DB_OK) {
-    json_t *list = json_array();
-    if (list) result = select_runs(db, path, results_dir, query, list, err);
-    if (result == RNL_DB_OK && list) *out = reversed(list);
-    else json_decref(list);
-  }
+  result = rnl_db_update(db, path, results_dir, folders, query->source, false, warnings, err);
+  json_t *runs = json_array(), *sweeps = json_array();
+  if (result == RNL_DB_OK && !query->no_runs && runs) result = select_runs(db, path, results_dir, query, runs, err);
+  if (result == RNL_DB_OK && query->sweeps && sweeps)
+    result = rnl_db_select_sweeps(db, path, results_dir, query, sweeps, err);
+  if (result == RNL_DB_OK) *out = merged(runs, sweeps, query->limit);
+  json_decref(runs);
+  json_decref(sweeps);
   rnl_db_close(db);
   if (result != RNL_DB_OK) forget_warnings(warnings, mark);
   return result;
+}
+
+/* Put a question to the index of results_dir, begun anew where it is broken, or to one in memory made from the folders
+ * where it cannot be used. */
+typedef rnl_db_result (*question)(void *context, const char *path, const char *results_dir, const rnl_names *folders,
+                                  rnl_buffer *warnings, rnl_error *err);
+
+static rnl_status ask(question put, void *context, const char *results_dir, const rnl_names *folders,
+                      rnl_buffer *warnings, rnl_error *err) {
+  rnl_error problem = { 0 };
+  char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
+  if (!path) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
+  const char *used = rnl_index_is_for(results_dir) ? path : NULL;
+  rnl_db_result result = put(context, used, results_dir, folders, warnings, &problem);
+  if (result == RNL_DB_BROKEN && used) {
+    rnl_db_put_aside(path);
+    result = put(context, path, results_dir, folders, warnings, &problem);
+  }
+  if ((result == RNL_DB_BROKEN || result == RNL_DB_UNUSABLE) && used) {
+    if (warnings)
+      rnl_buffer_printf(warnings, "the folders were read, the index cannot be used: %s\n", problem.text);
+    result = put(context, NULL, results_dir, folders, warnings, &problem);
+  }
+  rnl_free(path);
+  return result == RNL_DB_OK ? RNL_OK : rnl_fail(err, problem.status, "%s", problem.text);
+}
+
+typedef struct listing {
+  const rnl_index_query *query;
+  json_t *out;
+} listing;
+
+static rnl_db_result put_listing(void *context, const char *path, const char *results_dir, const rnl_names *folders,
+                                 rnl_buffer *warnings, rnl_error *err) {
+  listing *l = context;
+  return list_once(&l->out, path, results_dir, folders, l->query, warnings, err);
+}
+
+static bool has_index(const char *results_dir) {
+  char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
+  bool there = path && rnl_path_exists(path);
+  rnl_free(path);
+  return there;
 }
 
 rnl_status rnl_index_list(json_t **out, const char *results_dir, const rnl_index_query *query,
                           rnl_buffer *warnings, rnl_error *err) {
   static const rnl_index_query everything = { 0 };
   rnl_names folders;
-  rnl_error problem = { 0 };
+  listing l = { .query = query ? query : &everything };
+  rnl_status status = RNL_OK;
   *out = NULL;
   RNL_TRY(rnl_names_of_folders(&folders, results_dir, err));
-  if (!query) query = &everything;
-  char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
-  rnl_db_result result = RNL_DB_OK;
-  if (!path) {
-    result = RNL_DB_UNUSABLE;
-    rnl_fail(&problem, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
-  } else if (folders.count == 0 && !rnl_path_exists(path)) {
-    *out = json_array(); /* a listing leaves no file where there is nothing to list */
-  } else {
-    result = list_once(out, path, results_dir, &folders, query, warnings, &problem);
-    if (result == RNL_DB_BROKEN) {
-      rnl_db_put_aside(path);
-      result = list_once(out, path, results_dir, &folders, query, warnings, &problem);
-    }
-    if (result == RNL_DB_BROKEN || result == RNL_DB_UNUSABLE) {
-      if (warnings)
-        rnl_buffer_printf(warnings, "the folders were read, the index cannot be used: %s\n", problem.text);
-      result = list_once(out, NULL, results_dir, &folders, query, warnings, &problem);
-    }
-  }
-  rnl_free(path);
+  if (folders.count == 0 && !has_index(results_dir))
+    l.out = json_array(); /* a listing leaves no file where there is nothing to list */
+  else
+    status = ask(put_listing, &l, results_dir, &folders, warnings, err);
   rnl_names_free(&folders);
-  if (result != RNL_DB_OK) return rnl_fail(err, problem.status, "%s", problem.text);
-  if (!*out) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
-  return RNL_OK;
+  if (status != RNL_OK) return status;
+  *out = l.out;
+  return l.out ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
 }
 
-rnl_status rnl_index_rebuild(const char *results_dir, int64_t *runs, rnl_buffer *warnings,
-                             rnl_error *err) {
+typedef struct trial_question {
+  const char *sweep;
+  const rnl_sweep_source *source;
+  json_t *out;
+} trial_question;
+
+static rnl_db_result put_trials(void *context, const char *path, const char *results_dir, const rnl_names *folders,
+                                rnl_buffer *warnings, rnl_error *err) {
+  trial_question *q = context;
+  sqlite3 *db;
+  rnl_db_result result = rnl_db_open(&db, path, err);
+  if (result != RNL_DB_OK) return result;
+  result = rnl_db_update(db, path, results_dir, folders, q->source, false, warnings, err);
+  json_decref(q->out);
+  q->out = json_array();
+  if (result == RNL_DB_OK && q->out) result = rnl_db_select_trials(db, path, q->sweep, q->out, err);
+  rnl_db_close(db);
+  return result;
+}
+
+rnl_status rnl_index_trials(json_t **out, const char *results_dir, const char *sweep, const rnl_sweep_source *source,
+                            rnl_error *err) {
+  rnl_names folders;
+  trial_question q = { .sweep = sweep, .source = source };
+  *out = NULL;
+  char *dir = rnl_path_join(results_dir, sweep);
+  if (!dir) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", sweep);
+  bool there = rnl_record_stamp(dir, true) != 0;
+  rnl_free(dir);
+  if (!there) return rnl_fail(err, RNL_ERR_NOT_FOUND, "there is no sweep %s in %s", sweep, results_dir);
+  RNL_TRY(rnl_names_of_folders(&folders, results_dir, err));
+  rnl_status status = ask(put_trials, &q, results_dir, &folders, NULL, err);
+  rnl_names_free(&folders);
+  if (status == RNL_OK && !q.out) status = rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
+  if (status == RNL_OK) *out = q.out;
+  else json_decref(q.out);
+  return status;
+}
+
+static int64_t count_rows(sqlite3 *db, const char *sql) {
+  sqlite3_stmt *count = db ? rnl_db_prepare(db, sql) : NULL;
+  int64_t rows = count && sqlite3_step(count) == SQLITE_ROW ? sqlite3_column_int64(count, 0) : 0;
+  sqlite3_finalize(count);
+  return rows;
+}
+
+rnl_status rnl_index_rebuild(const char *results_dir, const rnl_sweep_source *source, int64_t *runs,
+                             int64_t *sweeps, rnl_buffer *warnings, rnl_error *err) {
   rnl_names folders;
   rnl_error problem = { 0 };
   sqlite3 *db = NULL;
@@ -307,18 +297,17 @@ rnl_status rnl_index_rebuild(const char *results_dir, int64_t *runs, rnl_buffer 
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
   rnl_db_result result = path ? rnl_db_open(&db, path, &problem) : RNL_DB_UNUSABLE;
   if (result == RNL_DB_OK)
-    result = bring_up_to_date(db, path, results_dir, &folders, true, warnings, &problem);
+    result = rnl_db_update(db, path, results_dir, &folders, source, true, warnings, &problem);
   if (result == RNL_DB_BROKEN || result == RNL_DB_NEWER) {
     rnl_db_close(db);
     rnl_db_put_aside(path);
     forget_warnings(warnings, mark);
     result = rnl_db_open(&db, path, &problem);
     if (result == RNL_DB_OK)
-      result = bring_up_to_date(db, path, results_dir, &folders, true, warnings, &problem);
+      result = rnl_db_update(db, path, results_dir, &folders, source, true, warnings, &problem);
   }
-  sqlite3_stmt *count = result == RNL_DB_OK ? rnl_db_prepare(db, "SELECT count(*) FROM runs") : NULL;
-  if (runs) *runs = count && sqlite3_step(count) == SQLITE_ROW ? sqlite3_column_int64(count, 0) : 0;
-  sqlite3_finalize(count);
+  if (runs) *runs = count_rows(db, "SELECT count(*) FROM runs");
+  if (sweeps) *sweeps = count_rows(db, "SELECT count(*) FROM sweeps");
   rnl_db_close(db);
   rnl_free(path);
   rnl_names_free(&folders);
@@ -355,8 +344,9 @@ static rnl_status unpack_curve(sqlite3_stmt *statement, int64_t *points, double 
   return RNL_OK;
 }
 
-rnl_status rnl_index_curve(const char *results_dir, const char *run, int64_t *points,
-                           double **epochs, double **values, rnl_error *err) {
+/* The curve in the first column of what `sql` finds for (name, number). */
+static rnl_status find_curve(const char *results_dir, const char *sql, const char *name, int64_t number,
+                             const char *what, int64_t *points, double **epochs, double **values, rnl_error *err) {
   *points = 0;
   *epochs = *values = NULL;
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
@@ -371,14 +361,14 @@ rnl_status rnl_index_curve(const char *results_dir, const char *run, int64_t *po
     rnl_free(path);
     return status;
   }
-  sqlite3_stmt *statement = rnl_db_prepare(
-      db, "SELECT data FROM runs LEFT JOIN curves ON curves.run = runs.name WHERE runs.name = ?");
+  sqlite3_stmt *statement = rnl_db_prepare(db, sql);
   int code = SQLITE_ERROR;
-  if (statement && sqlite3_bind_text(statement, 1, run, -1, SQLITE_STATIC) == SQLITE_OK)
+  if (statement && sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC) == SQLITE_OK &&
+      (sqlite3_bind_parameter_count(statement) < 2 || sqlite3_bind_int64(statement, 2, number) == SQLITE_OK))
     code = sqlite3_step(statement);
   if (code == SQLITE_ROW) status = unpack_curve(statement, points, epochs, values, err);
   else if (code == SQLITE_DONE)
-    status = rnl_fail(err, RNL_ERR_NOT_FOUND, "%s: there is no run %s in the index", path, run);
+    status = rnl_fail(err, RNL_ERR_NOT_FOUND, "%s: there is no %s in the index", path, what);
   else {
     rnl_db_failure(db, path, &problem);
     status = rnl_fail(err, problem.status, "%s", problem.text);
@@ -387,4 +377,20 @@ rnl_status rnl_index_curve(const char *results_dir, const char *run, int64_t *po
   rnl_db_close(db);
   rnl_free(path);
   return status;
+}
+
+rnl_status rnl_index_curve(const char *results_dir, const char *run, int64_t *points,
+                           double **epochs, double **values, rnl_error *err) {
+  char what[160];
+  snprintf(what, sizeof what, "run %.140s", run);
+  return find_curve(results_dir, "SELECT data FROM runs LEFT JOIN curves ON curves.run = runs.name"
+                                 " WHERE runs.name = ?", run, 0, what, points, epochs, values, err);
+}
+
+rnl_status rnl_index_trial_curve(const char *results_dir, const char *sweep, int64_t trial, int64_t *points,
+                                 double **epochs, double **values, rnl_error *err) {
+  char what[200];
+  snprintf(what, sizeof what, "trial %lld of %.140s", (long long)trial, sweep);
+  return find_curve(results_dir, "SELECT curve FROM trials WHERE sweep = ? AND number = ?", sweep, trial, what, points,
+                    epochs, values, err);
 }

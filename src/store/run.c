@@ -21,17 +21,6 @@
 
 enum { MAX_EXPERIMENT = 80, MAX_COPY = 256 << 20, CLAIM_TRIES = 100000 };
 
-struct rnl_run {
-  char *results, *name, *dir;
-  json_t *json;      /* run.json as it is on disk */
-  double began;      /* monotonic seconds */
-  rnl_append metrics;
-  int columns, loss_column;
-  rnl_curve curve;   /* of the rows that reached the file */
-  rnl_names copies;  /* names put into the folder, synced at the close */
-  bool closed;
-};
-
 static const char *const status_names[] = { "running", "finished", "interrupted", "diverged", "failed",
                                             "pruned",  "timeout",  "oom",         "killed" };
 _Static_assert(sizeof status_names / sizeof *status_names == RNL_RUN_STATUSES, "a name a status");
@@ -74,10 +63,10 @@ int64_t rnl_run_number(const char *name, const char *experiment) {
   return strtoll(digits, NULL, 10);
 }
 
-/* A name inside the folder: relative, no step up, not one of the two files this room writes itself. */
+/* A name inside the folder: relative, no step up, not one of the files this room writes itself. */
 static bool name_is_inside(const char *name) {
   if (!name[0] || name[0] == '/' || strcmp(name, RNL_RUN_FILE) == 0 ||
-      strcmp(name, RNL_METRICS_FILE) == 0)
+      strcmp(name, RNL_METRICS_FILE) == 0 || strcmp(name, RNL_NOTES_FILE) == 0)
     return false;
   for (const char *p = name;; p++) {
     size_t n = strcspn(p, "/");
@@ -111,26 +100,38 @@ static rnl_status next_number(int64_t *out, const char *results_dir, const char 
 }
 
 /* mkdir is the lock: of all processes that try a name, one makes the folder. */
-static rnl_status claim_folder(rnl_run *run, const char *experiment, rnl_error *err) {
+rnl_status rnl_claim_folder(char **name, char **dir, const char *results_dir, const char *experiment,
+                            rnl_error *err) {
   int64_t number;
-  RNL_TRY(rnl_folder_make(run->results, err));
-  RNL_TRY(next_number(&number, run->results, experiment, err));
+  *name = *dir = NULL;
+  RNL_TRY(rnl_folder_make(results_dir, err));
+  RNL_TRY(next_number(&number, results_dir, experiment, err));
   for (int i = 0; i < CLAIM_TRIES; i++, number++) {
-    char name[128];
+    char text[128];
     bool made;
-    snprintf(name, sizeof name, "%s-%lld", experiment, (long long)number);
-    rnl_free(run->name);
-    rnl_free(run->dir);
-    run->name = rnl_strdup(name);
-    run->dir = rnl_path_join(run->results, name);
-    if (!run->name || !run->dir) return out_of_memory(err, run->results);
-    RNL_TRY(rnl_folder_claim(run->dir, &made, err));
+    snprintf(text, sizeof text, "%s-%lld", experiment, (long long)number);
+    rnl_free(*name);
+    rnl_free(*dir);
+    *name = rnl_strdup(text);
+    *dir = rnl_path_join(results_dir, text);
+    if (!*name || !*dir) return out_of_memory(err, results_dir);
+    RNL_TRY(rnl_folder_claim(*dir, &made, err));
     if (made) return RNL_OK;
   }
-  return rnl_fail(err, RNL_ERR_IO, "%s: no free number for %s", run->results, experiment);
+  return rnl_fail(err, RNL_ERR_IO, "%s: no free number for %s", results_dir, experiment);
 }
 
-static json_t *describe_process(void) {
+rnl_status rnl_check_names(const char *results_dir, const char *experiment, rnl_error *err) {
+  char proper[96];
+  rnl_run_experiment_name(proper, experiment);
+  if (strcmp(proper, experiment) != 0)
+    return rnl_fail(err, RNL_ERR_ARG, "experiment name \"%.80s\" cannot name a folder; \"%s\" could",
+                    experiment, proper);
+  if (!results_dir || !results_dir[0]) return rnl_fail(err, RNL_ERR_ARG, "the results folder has no name");
+  return RNL_OK;
+}
+
+json_t *rnl_process_json(void) {
   rnl_process self;
   rnl_process_self(&self);
   return json_pack("{s:I, s:I, s:s, s:s}", "pid", (json_int_t)self.pid, "start",
@@ -138,10 +139,14 @@ static json_t *describe_process(void) {
 }
 
 rnl_status rnl_run_write_json(const char *dir, const json_t *json, bool durable, rnl_error *err) {
+  return rnl_record_write(dir, RNL_RUN_FILE, json, durable, err);
+}
+
+rnl_status rnl_record_write(const char *dir, const char *file, const json_t *json, bool durable, rnl_error *err) {
   rnl_buffer text = { 0 };
   rnl_json_write(&text, json, 2);
   rnl_buffer_char(&text, '\n');
-  char *path = rnl_path_join(dir, RNL_RUN_FILE);
+  char *path = rnl_path_join(dir, file);
   rnl_status status = path ? rnl_buffer_check(&text, path, err) : out_of_memory(err, dir);
   if (status == RNL_OK)
     status = rnl_file_write(path, text.data, text.length, durable ? RNL_DURABLE : RNL_QUICK, err);
@@ -150,29 +155,42 @@ rnl_status rnl_run_write_json(const char *dir, const json_t *json, bool durable,
   return status;
 }
 
+/* The folder that the caller chose. */
+static rnl_status claim_at(rnl_run *run, const char *folder, rnl_error *err) {
+  bool made;
+  run->name = rnl_strdup(folder);
+  run->dir = rnl_path_join(run->results, folder);
+  if (!run->name || !run->dir) return out_of_memory(err, run->results);
+  RNL_TRY(rnl_folder_claim(run->dir, &made, err));
+  return made ? RNL_OK : rnl_fail(err, RNL_ERR_IO, "%s: exists already", run->dir);
+}
+
 rnl_status rnl_run_create(rnl_run **out, const char *results_dir, const char *experiment,
                           const json_t *head, rnl_error *err) {
-  char proper[96], now[RNL_TIME_TEXT];
+  return rnl_run_create_at(out, results_dir, NULL, experiment, head, err);
+}
+
+rnl_status rnl_run_create_at(rnl_run **out, const char *results_dir, const char *folder, const char *experiment,
+                             const json_t *head, rnl_error *err) {
+  char now[RNL_TIME_TEXT];
   *out = NULL;
-  rnl_run_experiment_name(proper, experiment);
-  if (strcmp(proper, experiment) != 0)
-    return rnl_fail(err, RNL_ERR_ARG, "experiment name \"%.80s\" cannot name a folder; \"%s\" could",
-                    experiment, proper);
-  if (!results_dir || !results_dir[0]) return rnl_fail(err, RNL_ERR_ARG, "the results folder has no name");
+  RNL_TRY(rnl_check_names(results_dir, experiment, err));
   rnl_run *run = rnl_alloc(1, sizeof *run);
   if (!run) return out_of_memory(err, results_dir);
   run->metrics.fd = -1;
   run->loss_column = -1;
   run->began = rnl_time_monotonic();
   run->results = rnl_strdup(results_dir);
-  rnl_status status = run->results ? claim_folder(run, experiment, err) : out_of_memory(err, results_dir);
+  rnl_status status = !run->results ? out_of_memory(err, results_dir)
+                      : folder      ? claim_at(run, folder, err)
+                                    : rnl_claim_folder(&run->name, &run->dir, results_dir, experiment, err);
   if (status == RNL_OK) {
     json_t *json = run->json = json_object();
     bool good = json && !json_object_set_new(json, "run", json_string(run->name)) &&
                 !json_object_set_new(json, "experiment", json_string(experiment)) &&
                 !json_object_set_new(json, "status", json_string("running")) &&
                 !json_object_set_new(json, "started", json_string(rnl_time_utc(now))) &&
-                !json_object_set_new(json, "process", describe_process()) &&
+                !json_object_set_new(json, "process", rnl_process_json()) &&
                 (!head || !json_object_update_missing(json, (json_t *)head));
     status = good ? rnl_run_write_json(run->dir, json, false, err) : out_of_memory(err, run->dir);
     if (status != RNL_OK) rmdir(run->dir); /* a disk full at the start leaves no empty folder */
@@ -191,6 +209,7 @@ const char *rnl_run_dir(const rnl_run *run) { return run->dir; }
 void rnl_run_free(rnl_run *run) {
   if (!run) return;
   rnl_append_close(&run->metrics, NULL);
+  if (run->lock > 0) close(run->lock);
   json_decref(run->json);
   rnl_names_free(&run->copies);
   rnl_free(run->results);
@@ -296,6 +315,11 @@ rnl_status rnl_run_metrics_append(rnl_run *run, int64_t rows, const int64_t *epo
   return status;
 }
 
+rnl_status rnl_run_sync(rnl_run *run, rnl_error *err) {
+  RNL_TRY(check_open(run, err));
+  return run->metrics.path ? rnl_append_sync(&run->metrics, err) : RNL_OK;
+}
+
 rnl_status rnl_run_note(rnl_run *run, const json_t *changes, rnl_error *err) {
   RNL_TRY(check_open(run, err));
   if (json_object_update(run->json, (json_t *)changes)) return out_of_memory(err, run->dir);
@@ -352,8 +376,11 @@ rnl_status rnl_run_close(rnl_run *run, rnl_run_status status, const json_t *tail
   if (written == RNL_OK) {
     written = rnl_folder_sync(run->results, result == RNL_OK ? err : NULL);
     rnl_error problem;
-    rnl_run_record record = { run->name, run->dir, run->json };
-    if (rnl_index_put(run->results, &record, &run->curve, &problem) != RNL_OK && warnings)
+    rnl_run_record record = { .name = run->name, .dir = run->dir, .json = run->json };
+    rnl_status indexed = rnl_notes_merge(run->json, run->dir, &problem); /* somebody may have tagged it meanwhile */
+    if (indexed == RNL_OK && !strchr(run->name, '/'))
+      indexed = rnl_index_put(run->results, &record, &run->curve, &problem);
+    if (indexed != RNL_OK && warnings)
       rnl_buffer_printf(warnings, "the index was not updated (the next `rnnlab ls` does it): %s\n",
                         problem.text);
   }

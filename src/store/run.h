@@ -58,6 +58,11 @@ void rnl_run_experiment_name(char out[96], const char *text);
 rnl_status rnl_run_create(rnl_run **out, const char *results_dir, const char *experiment,
                           const json_t *head, rnl_error *err);
 
+/* The same with a folder of the caller's choice below results_dir, "a-sweep-1/trial-7" (ERR_IO where it exists): a run
+ * that belongs to a sweep. It is found by this name and is not in the index. */
+rnl_status rnl_run_create_at(rnl_run **out, const char *results_dir, const char *folder, const char *experiment,
+                             const json_t *head, rnl_error *err);
+
 const char *rnl_run_name(const rnl_run *run); /* "tutorial8-q2-7" */
 const char *rnl_run_dir(const rnl_run *run);  /* "<results_dir>/tutorial8-q2-7" */
 
@@ -78,6 +83,14 @@ rnl_status rnl_run_metrics_begin(rnl_run *run, int columns, const char *const *n
 rnl_status rnl_run_metrics_append(rnl_run *run, int64_t rows, const int64_t *epochs,
                                   const double *values, rnl_error *err);
 
+/* fdatasync of metrics.csv: the rows appended so far outlive a power cut. A checkpoint that counts on them is written
+ * after that. */
+rnl_status rnl_run_sync(rnl_run *run, rnl_error *err);
+
+/* A column that comes late: metrics.csv is rewritten with it as column `at` (0: the first behind epoch), empty in the
+ * rows so far. */
+rnl_status rnl_run_metrics_insert(rnl_run *run, int at, const char *name, rnl_error *err);
+
 /* Merge into run.json what is known by now ("figures", "git", ...), while the run goes on. No fsync. */
 rnl_status rnl_run_note(rnl_run *run, const json_t *changes, rnl_error *err);
 
@@ -93,17 +106,34 @@ rnl_status rnl_run_close(rnl_run *run, rnl_run_status status, const json_t *tail
  * it as interrupted once its process is gone. */
 void rnl_run_free(rnl_run *run);
 
+/* Open the run in `dir` once more, to go on with it: metrics.csv is cut back to its first `rows` rows (a torn one and
+ * temporary files are removed; 0 rows: it is begun anew by rnl_run_metrics_begin), and run.json says "running" by this
+ * process, with `changes` (borrowed) merged in. *columns (freed by the caller; may be NULL) is the names in the
+ * header. ERR_ARG where the run is finished or running, or is being resumed by another process at this moment; where
+ * its process was on another machine it may be running still, unless `force`. ERR_FORMAT where metrics.csv has fewer
+ * rows. The lock is held until rnl_run_free, or the process ends. */
+rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, bool force, const json_t *changes,
+                          char ***columns, int *column_count, rnl_error *err);
+
 /* ---- reading runs --------------------------------------------------------------------------- */
 
 typedef struct rnl_run_record {
   char *name, *dir;
-  json_t *json; /* run.json; "status" is corrected to "interrupted" where it says running but its process
-                   is dead */
+  /* run.json; "status" is corrected to "interrupted" where it says running but its process is dead, and "epochs"
+   * and "metrics"."loss" then say how far it got; "tags" and "note" come from notes.json. */
+  json_t *json;
+  bool is_sweep; /* then json is sweep.json */
+  bool died;     /* its process is gone and has not closed it */
 } rnl_run_record;
 
-/* The run meant by `query`: its name, a prefix only one run has, "last" (the latest started), or a path to a
- * run's folder ("results/a-3/"). ERR_NOT_FOUND says what exists, or lists the candidates of an ambiguous
- * prefix; ERR_FORMAT where its run.json is unreadable. Release with rnl_run_record_free. */
+/* What is meant by `query`: a name, a prefix that only one run or sweep has, "last" (the latest started), a path to a
+ * folder ("results/a-3/"), or one inside the results folder ("a-sweep-1/trial-7"). kinds: RNL_FIND_RUN |
+ * RNL_FIND_SWEEP. ERR_NOT_FOUND says what exists, lists the candidates of an ambiguous prefix, or says that it is of
+ * the other kind; ERR_FORMAT where its file is unreadable. Release with rnl_run_record_free. */
+enum { RNL_FIND_RUN = 1, RNL_FIND_SWEEP = 2, RNL_FIND_ANY = 3 };
+rnl_status rnl_store_find(rnl_run_record *out, const char *results_dir, const char *query, int kinds, rnl_error *err);
+
+/* rnl_store_find for runs only. */
 rnl_status rnl_run_find(rnl_run_record *out, const char *results_dir, const char *query,
                         rnl_error *err);
 
@@ -112,9 +142,14 @@ rnl_status rnl_run_read(rnl_run_record *out, const char *dir, rnl_error *err);
 void rnl_run_record_free(rnl_run_record *record); /* idempotent */
 
 /* The object `run --json` and `ls --json` print: run, dir, status, params, metrics, epochs, wall_s,
- * train_s, figures (paths that open from here: dir/figures/...), then experiment, script, seed, started,
- * and error where there is one. New reference; NULL where memory is out. */
+ * train_s, figures (paths that open from here: dir/figures/...), then experiment, script, seed, started, ended,
+ * network, weights, error, tags and notes where there are. New reference; NULL where memory is out. */
 json_t *rnl_run_summary(const rnl_run_record *record);
+
+/* The same of a sweep, as `ls --json` prints it: sweep, dir, status, objective, planned, trials (how many there are, in
+ * all and by status), best, wall_s; then experiment, script, seed, started, ended, error, tags, notes where there
+ * are. */
+json_t *rnl_sweep_summary(const rnl_run_record *record);
 
 /* Merge `changes` into a closed run's run.json (durably) and the index: `rnnlab plot` adds "figures". */
 rnl_status rnl_run_update(const char *dir, const json_t *changes, rnl_buffer *warnings,

@@ -18,7 +18,7 @@ local below = {
 local reserved = {
   ["lua.h"] = { "bind/", "app/" }, ["lauxlib.h"] = { "bind/", "app/" },
   ["lualib.h"] = { "bind/", "app/" }, ["luaconf.h"] = { "bind/", "app/" },
-  ["sqlite3.h"] = { "store/" }, ["zip.h"] = { "format/" },
+  ["sqlite3.h"] = { "store/" }, ["uv.h"] = { "sweep/" }, ["zip.h"] = { "format/" },
   ["dlfcn.h"] = { "kernel/gemm.c", "app/doctor.c" }, -- doctor asks loaded libraries for their versions
   ["cblas.h"] = {}, ["openblas_config.h"] = {},
 }

@@ -22,7 +22,8 @@ return r.experiment {
 }
 ]]
 
-local commands = { "run", "check", "new", "ls", "show", "plot", "repl", "doctor", "help", "version" }
+local commands = { "run", "check", "new", "ls", "show", "compare", "tag", "untag", "note", "export",
+  "rm", "reindex", "plot", "repl", "doctor", "bench", "help", "version" }
 
 describe("help", function()
   before_each(cli.fresh)
@@ -101,7 +102,7 @@ describe("the command line", function()
   it("refuses words and settings that a command does not take", function()
     usage_error(cli.run "run", "usage: rnnlab run SCRIPT%.lua")
     usage_error(cli.run "run a.lua b.lua", "'b%.lua' is one word too many")
-    usage_error(cli.run "ls extra", "'extra' is one word too many")
+    usage_error(cli.run "version extra", "'extra' is one word too many")
     usage_error(cli.run "show", "usage: rnnlab show RUN")
     usage_error(cli.run "show last a=b", "show takes no key=value; 'a=b' was given")
     usage_error(cli.run "--results", "%-%-results needs a value")
@@ -140,15 +141,15 @@ describe("ls and show", function()
     assert.equal(0, got.code)
     assert.matches("No runs in nowhere yet%. To make one: rnnlab run SCRIPT%.lua", got.out)
     assert.is_false(cli.exists(cli.dir .. "/nowhere"))
-    usage_error(cli.run "show last --results nowhere", "no run in nowhere")
+    usage_error(cli.run "show last --results nowhere", "no run or sweep in nowhere")
   end)
 
   it("list runs, the newest last", function()
     local got = cli.run "ls"
     assert.equal(0, got.code)
     assert.equal("", got.err)
-    assert.matches("^RUN +STATUS +SCRIPT +STARTED +EPOCHS +LOSS +TIME\ntiny%-1 +finished +tiny%.lua "
-      .. "+%d+%-%d+%-%d+ %d+:%d+ +20 +[%d.e-]+ +%d+[%d.]* m?s\ntiny%-2 .*\ntiny%-3 [^\n]*\n$", got.out)
+    assert.matches("^RUN +STATUS +hidden +SEED +STARTED +EPOCHS +loss +TIME\ntiny%-1 +finished +3 +7 "
+      .. "+%d+%-%d+%-%d+ %d+:%d+ +20 +[%d.e-]+ +%d+[%d.]* m?s\ntiny%-2 .*\ntiny%-3 +finished +4 [^\n]*\n$", got.out)
     assert.is_nil(got.out:find "\27") -- no colours into a pipe
   end)
 
@@ -258,6 +259,31 @@ describe("doctor", function()
     local got = cli.run("doctor", { RNNLAB_ISA = "mmx" })
     assert.matches("refused +kernels", got.out)
     assert.matches("RNNLAB_ISA=mmx", got.out)
+  end)
+end)
+
+describe("bench", function()
+  it("times the workloads it is asked for, and names those it has", function()
+    local got = cli.run "bench S S-lua LM --quick --json"
+    assert.equal(0, got.code, got.err)
+    local report = cli.json(got.out)
+    assert.equal(3, #report.workloads)
+    for i, name in ipairs { "S", "S-lua", "LM" } do
+      assert.equal(name, report.workloads[i].name)
+      assert.is_true(report.workloads[i].seconds > 0)
+      assert.is_number(report.workloads[i].target_seconds)
+      assert.is_boolean(report.workloads[i].met)
+    end
+    got = cli.run "bench Sx"
+    assert.equal(2, got.code)
+    assert.matches("no workload 'Sx'; did you mean 'S'", got.err)
+  end)
+
+  it("holds a large net against OpenBLAS's products", function()
+    local got = cli.run "bench M --quick"
+    assert.equal(0, got.code, got.err)
+    assert.matches("lstm 64%-128, linear 64, 32 x 100 +1 ", got.out)
+    assert.matches("lstm 64%-128, linear 64, 32 x 100 +2 ", got.out)
   end)
 end)
 

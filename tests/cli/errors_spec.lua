@@ -102,7 +102,7 @@ describe("bad input", function()
     fails(head .. "return r.experiment { model = 5, data = {} }", "", 1,
       "s.lua:2: the experiment's model must be a table or function, not a number")
     fails((good:gsub('"sse"', '"ssee"')), "", 1,
-      "~loss 'ssee' is not known; did you mean 'sse'%? %(there is sse and mse%)")
+      "~loss 'ssee' is not known; did you mean 'sse'%? %(there is sse, mse, mae, huber, ")
   end)
 
   it("shapes that do not fit: the layer and both shapes", function()
@@ -175,7 +175,7 @@ describe("bad input", function()
 
   it("a disk that is full", function()
     local folder = cli.dir .. "/disk"
-    local _, mounted = cli.shell(("mkdir %s && mount -t tmpfs -o size=64k tmpfs %s 2>/dev/null"):format(
+    local _, mounted = cli.shell(("mkdir %s && mount -t tmpfs -o size=96k tmpfs %s 2>/dev/null"):format(
       cli.quote(folder), cli.quote(folder)))
     if not mounted then return end -- only root may mount; the test above covers the rest
     write("s.lua", good)

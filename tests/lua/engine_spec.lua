@@ -80,7 +80,7 @@ describe("core.init", function()
   end)
 
   it("refuses what it cannot do", function()
-    refused("no initialiser \"he\"", core.init, "he", core.zeros(2, 2), core.rng(1, "init"))
+    refused("no initialiser \"xavier\"", core.init, "xavier", core.zeros(2, 2), core.rng(1, "init"))
     refused("orthogonal initialiser needs a matrix", core.init, "orthogonal", core.zeros(3), core.rng(1, "init"))
     refused("reversed", core.init, "uniform", core.zeros(3), core.rng(1, "init"), { a = 1, b = 0 })
     refused("std must be a number", core.init, "normal", core.zeros(3), core.rng(1, "init"), { std = {} })

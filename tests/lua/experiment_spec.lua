@@ -1,5 +1,6 @@
 -- The experiment table: its checks, its defaults, and what data may look like.
 local core = require "rnnlab.core"
+local data = require "rnnlab.data"
 local experiment = require "rnnlab.experiment"
 local nn = require "rnnlab.nn"
 local params = require "rnnlab.params"
@@ -23,8 +24,8 @@ end
 
 local function call(f, ...) return f(...) end
 
-local function shapes(data)
-  local e, p = made { data = data, loss = false }
+local function shapes(given)
+  local e, p = made { data = given, loss = false }
   local built = e:build_data(p, core.rng(1, "data"), call)
   local list = {}
   for name, part in pairs(built) do
@@ -62,15 +63,14 @@ describe("rnnlab.experiment", function()
   end)
 
   it("refuses what it does not know", function()
-    assert.equal("an experiment has no 'modle'; did you mean 'model'? (known: batch_size, clip_norm, clip_value, "
-      .. "data, epochs, figures, loss, main, metrics, model, name, on_epoch, optimizer, params, shuffle)",
+    assert.matches("^an experiment has no 'modle'; did you mean 'model'%? %(known: .*batch_size, .*validate_every.*%)$",
       message(made, { modle = 1 }))
     assert.matches("optimizer must be a string, table or function, not a number", message(made, { optimizer = 3 }))
     assert.matches("optimizer 'adm' is not known; did you mean 'adam'", message(made, { optimizer = "adm" }))
     assert.matches("figure 'los' is not known; did you mean 'loss'", message(made, { figures = { "los" } }))
     assert.matches("epochs stands in the experiment and in its params", message(made,
       { epochs = 3, params = { epochs = 4 } }))
-    assert.matches("metrics is a table of functions", message(made, { metrics = { x = 1 } }))
+    assert.matches("metrics is a table of names and functions", message(made, { metrics = { x = 1 } }))
     local e, p = made { optimizer = { kind = "adam", rate = 1 } }
     assert.matches("an optimizer has no 'rate'", message(e.training, e, p))
     e, p = made({ params = { lr = .1 } }, { "lr=-1" })
@@ -97,7 +97,8 @@ describe("rnnlab.experiment", function()
       message(shapes, { x = x, y = core.zeros(3, 5, 1) }))
     assert.equal("data: train.x has 2 features and val.x has 3",
       message(shapes, { train = { x = x }, val = { x = core.zeros(4, 5, 3) } }))
-    assert.equal("train.x must be (batch, time, feature), not (4, 5)", message(shapes, core.zeros(4, 5)))
+    assert.equal("train.x must be (batch, time, feature), or (batch, time) of symbols; it is (4)",
+      message(shapes, core.zeros(4)))
     assert.equal("train.x is empty: (4, 0, 2)", message(shapes, core.zeros(4, 0, 2)))
     assert.matches("data has train, val and test, not 'validation'",
       message(shapes, { train = { x = x }, validation = { x = x } }))
@@ -114,5 +115,23 @@ describe("rnnlab.experiment", function()
     assert.near(.5, got[1].r2, 1e-12)
     assert.near(1, got[2].loss, 1e-12)
     assert.is_true(got[2].r2 ~= got[2].r2) -- a constant target has no R2
+    -- Steps that do not count: whatever stands there, the numbers are those of the others.
+    local y = core.tensor { { { 1 }, { 2 }, { 9 } }, { { 4 }, { 9 }, { 9 } } }
+    local wanted = core.tensor { { { 1 }, { 3 }, { 0 } }, { { 6 }, { 7 }, { 0 } } }
+    local part = { x = core.zeros(2, 3, 1), y = wanted, lengths = core.tensor { 2, 1 } }
+    local valid = data.valid(part)
+    assert.same({ { 1, 1, 0 }, { 1, 0, 0 } }, valid:tolist())
+    got = stats.outputs(y, wanted, valid)
+    local few = stats.outputs(core.tensor { { { 1 }, { 2 }, { 4 } } }, core.tensor { { { 1 }, { 3 }, { 6 } } })
+    for name, value in pairs(few[1]) do
+      assert.near(value, got[1][name], 1e-12)
+    end
+    part.mask = core.tensor { { 0, 1, 1 }, { 1, 1, 1 } }
+    assert.same({ { 0, 1, 0 }, { 1, 0, 0 } }, data.valid(part):tolist())
+    local judged = data.judged(part):tolist()
+    assert.equal(3, judged[1][2][1])
+    assert.is_true(judged[1][1][1] ~= judged[1][1][1])
+    assert.is_nil(data.valid { x = part.x, y = wanted })
+    assert.equal(wanted, data.judged { x = part.x, y = wanted })
   end)
 end)

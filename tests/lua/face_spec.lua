@@ -33,7 +33,7 @@ describe("rnnlab", function()
 
   it("hides what a script must not have", function()
     local r = face.new(function(load_) return load_ end)
-    for _, name in ipairs { "core", "store", "host", "json", "plot", "format", "trainer", "stop_acknowledge" } do
+    for _, name in ipairs { "core", "store", "host", "json", "format", "trainer", "stop_acknowledge" } do
       assert.has_error(function() return r[name] end)
     end
     assert.has_error(function() r.set_default_dtype "float64" end)

@@ -104,14 +104,16 @@ describe("rnnlab.nn", function()
 
   it("answers wrong options by layer, key and shapes", function()
     assert.equal("elman layer: there is no option 'ouput'; did you mean 'output'? (known: U, V, W, "
-      .. "activation, b, bias, bias_o, c, init, name, output, regime, state0, weight_hh, weight_ho, weight_ih)",
+      .. "activation, b, bias, bias_o, c, checkpoint, dale, dropout, init, last, mask, name, output, "
+      .. "recurrent_dropout, regime, state0, stateful, weight_hh, weight_ho, weight_ih)",
       message(nn.rnn, "elman", 3, 2, 1, { ouput = "sigmoid" }))
     assert.equal("elman layer 'first': W (weight_hh) is (1, 2); 2 hidden units fed back to 2 hidden units need (2, 2)",
       message(nn.rnn, "elman", 3, 2, 1, { name = "first", W = { { 1, 2 } } }))
     assert.matches("activation 'tahn' is not known; did you mean 'tanh'", message(nn.rnn, "elman", 3, 2, 1,
       { activation = "tahn" }))
     assert.matches("init 'xavier' is not known", message(nn.rnn, "elman", 3, 2, 1, { init = "xavier" }))
-    assert.matches("cell 'lstm' is not known %(there is elman and jordan%)", message(nn.rnn, "lstm", 3, 2, 1))
+    assert.matches("cell 'lstn' is not known; did you mean 'lstm'%? %(there is ctrnn, elman, esn, gru, ",
+      message(nn.rnn, "lstn", 3, 2, 1))
     assert.matches("the number of hidden units must be a whole number, at least 1, not 2.5",
       message(nn.rnn, "elman", 3, 2.5, 1))
     assert.matches("Jordan feeds the output back", message(nn.Jordan, 3, 2))

@@ -177,12 +177,12 @@ static void test_many_tensors(void **state) {
   rnl_buffer header = { 0 }, b = { 0 };
   rnl_tensors list = { 0 };
   rnl_buffer_char(&header, '{');
-  for (int i = 0; i < 10001; i++)
+  for (int i = 0; i < 200001; i++)
     rnl_buffer_printf(&header, "%s\"t%d\":" T("F32", "[0]", 0, 0), i ? "," : "", i);
   rnl_buffer_char(&header, '}');
   make_file(&b, header.data, "", 0);
   assert_int_equal(rnl_safetensors_decode(&list, NULL, b.data, b.length, "t", &err), RNL_ERR_FORMAT);
-  assert_string_equal(err.text, "t: has 10001 tensors; at most 10000 are accepted");
+  assert_string_equal(err.text, "t: has 200001 tensors; at most 200000 are accepted");
   rnl_buffer_free(&header);
   rnl_buffer_free(&b);
   assert_int_equal(rnl_alloc_live(), 0);

@@ -81,6 +81,8 @@ static void axes(void **state) {
   assert_int_equal(rnl_axis_label_length(&a), 4);
   rnl_axis_choose(&a, extent_of(0.9, 8, false), NAN, NAN, true, 6, false);
   assert_true(has_label(&a, 2, "2") && has_label(&a, 5, "5") && has_label(&a, 3, ""));
+  rnl_axis_choose(&a, extent_of(2e-4, 0.05, false), NAN, NAN, true, 3, true); /* no room for 1, 2, 5 */
+  assert_true(has_label(&a, 0.001, "0.001") && has_label(&a, 0.01, "0.01") && has_label(&a, 0.002, ""));
   rnl_axis_choose(&a, extent_of(1.01, 1.09, false), NAN, NAN, true, 6, false);
   assert_true(a.count >= 3 && a.high < 1.2);
   rnl_axis_choose(&a, extent_of(1e-30, 1e30, false), NAN, NAN, true, 6, false);
@@ -141,6 +143,14 @@ static void thinning(void **state) {
     assert_int_equal(count, 0);
     rnl_free(points);
   }
+  for (int i = 0; i < N; i++) x[i] = sin(i * 0.7), y[i] = cos(i * 1.1); /* a cloud: no two dots on one place */
+  y[5] = NAN;
+  size_t *cloud, left;
+  rnl_series dots = {.kind = RNL_SERIES_POINTS, .n = N, .x = x, .y = y};
+  assert_int_equal(rnl_thin(&dots, false, &cloud, &left, &err), RNL_OK);
+  assert_true(left > 1000 && left < N);
+  for (size_t i = 1; i < left; i++) assert_true(cloud[i] > cloud[i - 1] && cloud[i] != 5);
+  rnl_free(cloud);
   for (int i = 0; i < N; i++) y[i] = NAN;
   size_t *points, count;
   assert_int_equal(rnl_thin(&(rnl_series){.n = N, .x = x, .y = y}, false, &points, &count, &err), RNL_OK);
@@ -156,15 +166,15 @@ static rnl_status describe(rnl_figure **figure) {
   static const double y[] = {1, 2, NAN, NAN, 4, 8}, y2[] = {2, 3, 4, 5, 6, 7};
   rnl_panel *panel;
   RNL_TRY(rnl_figure_new(figure, "all", &err));
-  RNL_TRY(rnl_figure_set_text(*figure, RNL_TEXT_TITLE, "it's", &err));
-  RNL_TRY(rnl_figure_set_text(*figure, RNL_TEXT_SUBTITLE, "under", &err));
-  RNL_TRY(rnl_figure_set_text(*figure, RNL_TEXT_XLABEL, "x", &err));
+  RNL_TRY(rnl_figure_set_text(&(*figure)->title, "it's", &err));
+  RNL_TRY(rnl_figure_set_text(&(*figure)->subtitle, "under", &err));
   RNL_TRY(rnl_figure_add_panel(*figure, "a", &panel, &err));
   RNL_TRY(rnl_panel_add_series(panel, &(rnl_series){.label = "line", .n = 6, .y = y}, &err));
   rnl_series band = {.label = "band", .kind = RNL_SERIES_BAND, .role = 1, .n = 6, .y = y, .y2 = y2};
   RNL_TRY(rnl_panel_add_series(panel, &band, &err));
   RNL_TRY(rnl_figure_add_panel(*figure, NULL, &panel, &err));
-  panel->log_y = true;
+  RNL_TRY(rnl_figure_set_text(&panel->axis[RNL_AXIS_X].label, "x", &err));
+  panel->axis[RNL_AXIS_Y].log = true;
   return rnl_panel_add_series(panel, &(rnl_series){.label = "line", .role = 9, .n = 6, .y = y2}, &err);
 }
 
@@ -173,11 +183,12 @@ static void script(void **state) {
   rnl_figure *figure = NULL;
   assert_int_equal(describe(&figure), RNL_OK);
   rnl_buffer gp = {0}, dat = {0};
-  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_SVG | RNL_FORMAT_PDF, &gp, &dat, &err), RNL_OK);
+  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_SVG | RNL_FORMAT_PDF, &gp, &dat, NULL, &err), RNL_OK);
   assert_non_null(strstr(gp.data, "FORMATS = 'svg pdf'"));
   assert_non_null(strstr(gp.data, "TITLE = 'it’s'"));
   assert_null(strstr(gp.data, "pngcairo"));
-  assert_non_null(strstr(gp.data, "index 1 using 1:2:3 with filledcurves ls 2 notitle, \\\n"
+  assert_non_null(strstr(gp.data, "index 1 using 1:2:3 with filledcurves ls 2 fs transparent solid 0.15 "
+                                  "noborder notitle, \\\n"
                                   "       'all.dat' index 0"));
   assert_non_null(strstr(gp.data, "title LEGEND2"));
   assert_null(strstr(gp.data, "LEGEND3")); /* one entry for both series called "line" */
@@ -198,7 +209,7 @@ static void out_of_memory(void **state) {
     rnl_buffer gp = {0}, dat = {0};
     rnl_alloc_fail_after(n + 1);
     status = describe(&figure);
-    if (status == RNL_OK) status = rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, &err);
+    if (status == RNL_OK) status = rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, NULL, &err);
     rnl_alloc_fail_after(0);
     if (status != RNL_OK) assert_int_equal(status, RNL_ERR_MEMORY);
     rnl_buffer_free(&gp);
@@ -221,7 +232,7 @@ static void wrong_descriptions(void **state) {
   assert_int_equal(rnl_figure_new(&figure, NULL, &err), RNL_ERR_ARG);
   assert_int_equal(rnl_figure_new(&figure, "fine-1.2_x", &err), RNL_OK);
   rnl_buffer gp = {0}, dat = {0};
-  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, &err), RNL_ERR_ARG);
+  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, NULL, &err), RNL_ERR_ARG);
   assert_non_null(strstr(err.text, "has no panel"));
   rnl_panel *panel;
   for (int i = 0; i < RNL_FIGURE_PANELS_MAX; i++)
@@ -233,7 +244,7 @@ static void wrong_descriptions(void **state) {
   assert_int_equal(rnl_panel_add_series(panel, &(rnl_series){.role = -1, .n = 1, .y = y}, &err), RNL_ERR_ARG);
   assert_int_equal(rnl_figure_add_panel(figure, NULL, &panel, &err), RNL_ERR_ARG);
   figure->width_mm = 5;
-  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, &err), RNL_ERR_ARG);
+  assert_int_equal(rnl_script_write(figure, RNL_FORMAT_ALL, &gp, &dat, NULL, &err), RNL_ERR_ARG);
   rnl_buffer_free(&gp);
   rnl_buffer_free(&dat);
   rnl_figure_free(figure);

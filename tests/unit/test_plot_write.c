@@ -28,12 +28,12 @@ static rnl_figure *figure(const char *name, const char *title) {
   double y[300], y2[300];
   for (int i = 0; i < 300; i++) y[i] = 40 * exp(-i / 50.0) + 1, y2[i] = i > 100 && i < 120 ? NAN : y[i] * 1.2;
   assert_int_equal(rnl_figure_new(&f, name, &err), RNL_OK);
-  assert_int_equal(rnl_figure_set_text(f, RNL_TEXT_TITLE, title, &err), RNL_OK);
-  assert_int_equal(rnl_figure_set_text(f, RNL_TEXT_SUBTITLE, title, &err), RNL_OK);
-  assert_int_equal(rnl_figure_set_text(f, RNL_TEXT_XLABEL, title, &err), RNL_OK);
+  assert_int_equal(rnl_figure_set_text(&f->title, title, &err), RNL_OK);
+  assert_int_equal(rnl_figure_set_text(&f->subtitle, title, &err), RNL_OK);
   for (int p = 0; p < 2; p++) {
     assert_int_equal(rnl_figure_add_panel(f, title, &panel, &err), RNL_OK);
-    panel->log_y = p == 1;
+    assert_int_equal(rnl_figure_set_text(&panel->axis[RNL_AXIS_X].label, title, &err), RNL_OK);
+    panel->axis[RNL_AXIS_Y].log = p == 1;
     rnl_series band = {.kind = RNL_SERIES_BAND, .role = 1, .n = 300, .y = y, .y2 = y2};
     rnl_series line = {.label = title, .n = 300, .y = y};
     rnl_series other = {.label = "other", .role = 3, .n = 300, .y = y2};
@@ -183,10 +183,10 @@ static void awkward_data(void **state) {
       rnl_series s = series[i];
       s.kind = (rnl_series_kind)p;
       s.y2 = s.y;
-      panel->log_y = i % 2;
+      panel->axis[RNL_AXIS_Y].log = i % 2;
+      panel->axis[RNL_AXIS_X].log = i % 3 == 0;
       assert_int_equal(rnl_panel_add_series(panel, &s, &err), RNL_OK);
     }
-    figures[i]->log_x = i % 3 == 0;
   }
   rnl_plot_options svg = {.formats = RNL_FORMAT_SVG};
   rnl_status status = rnl_figures_write(figures, N, test_path("odd"), &svg, NULL, &err);
@@ -240,7 +240,8 @@ static void bad_programs(void **state) {
   unsigned drawn;
   fake_gnuplot("echo '\"loss.gp\" line 3: undefined variable: X' >&2; echo >&2; exit 1");
   assert_int_equal(rnl_figures_write(&f, 1, test_path("a"), NULL, &drawn, &err), RNL_ERR_IO);
-  assert_string_equal(err.text, "gnuplot failed (status 1): \"loss.gp\" line 3: undefined variable: X");
+  assert_string_equal(err.text,
+                      "figure \"loss\": gnuplot failed (status 1): \"loss.gp\" line 3: undefined variable: X");
   assert_int_equal(drawn, RNL_FORMAT_SOURCES);
 
   fake_gnuplot("printf '<svg' >loss.svg.part; printf x >loss.png.part; exit 0"); /* as on a full disk */

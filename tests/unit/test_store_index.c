@@ -189,7 +189,7 @@ static void test_rebuild_gives_the_same_rows(void **state) {
   make_run("b", RNL_RUN_FAILED, 0, 1);
   char *before = dump();
   int64_t runs;
-  must(rnl_index_rebuild(test_folder, &runs, NULL, &err));
+  must(rnl_index_rebuild(test_folder, NULL, &runs, NULL, NULL, &err));
   assert_int_equal(runs, 3);
   char *after = dump();
   assert_string_equal(before, after);
@@ -202,7 +202,7 @@ static void test_rebuild_gives_the_same_rows(void **state) {
   rnl_free(before);
   must(rnl_index_add(test_folder, "a-1", &err));
   assert_int_equal(rnl_index_add(test_folder, "a-99", &err), RNL_ERR_NOT_FOUND);
-  assert_int_equal(rnl_index_rebuild(test_path("none"), &runs, NULL, &err), RNL_ERR_NOT_FOUND);
+  assert_int_equal(rnl_index_rebuild(test_path("none"), NULL, &runs, NULL, NULL, &err), RNL_ERR_NOT_FOUND);
   assert_int_equal(rnl_alloc_live(), 0);
 }
 
@@ -265,7 +265,7 @@ static void test_newer_schema(void **state) {
   run_sql("PRAGMA user_version = 99");
   json_t *list;
   assert_int_equal(rnl_index_list(&list, test_folder, NULL, NULL, &err), RNL_ERR_FORMAT);
-  assert_non_null(strstr(err.text, "written by a newer rnnlab (schema 99, this one knows 1)"));
+  assert_non_null(strstr(err.text, "written by a newer rnnlab (schema 99, this one knows 2)"));
   /* A run is closed all the same, with a warning. */
   rnl_run *run;
   rnl_buffer warnings = { 0 };
@@ -274,7 +274,7 @@ static void test_newer_schema(void **state) {
   assert_non_null(strstr(rnl_buffer_string(&warnings), "the index was not updated"));
   rnl_buffer_free(&warnings);
   rnl_run_free(run);
-  must(rnl_index_rebuild(test_folder, NULL, NULL, &err));
+  must(rnl_index_rebuild(test_folder, NULL, NULL, NULL, NULL, &err));
   expect_names(list_runs(NULL, ""), "a-1 a-2");
 }
 
@@ -290,7 +290,7 @@ static void test_index_that_cannot_be_made(void **state) {
   rnl_run_free(run);
   expect_names(list_runs(NULL, "the folders were read"), "a-1");
   expect_names(list_runs(&(rnl_index_query){ .limit = 1 }, "the folders were read"), "a-1");
-  assert_int_equal(rnl_index_rebuild(test_folder, NULL, NULL, &err), RNL_ERR_IO);
+  assert_int_equal(rnl_index_rebuild(test_folder, NULL, NULL, NULL, NULL, &err), RNL_ERR_IO);
   assert_int_equal(rnl_alloc_live(), 0);
 }
 

@@ -17,7 +17,8 @@ static void tutorial(void **state) {
       options.optimizer.lr = golden_option(&g, "lr");
       rnl_trainer *t = NULL;
       rnl_train_reason reason;
-      OK(rnl_trainer_new(&t, &options, &x, &y, NULL, NULL, err));
+      rnl_set set = set_of(&x, &y);
+      OK(rnl_trainer_new(&t, &options, &set, NULL, err));
       const int64_t steps = (int64_t)golden_option(&g, "steps");
       OK(rnl_trainer_run(t, 1, 0, &reason, err));
       for (int i = 0; i < NET_PARAMETERS; i++) {
@@ -36,7 +37,7 @@ static void tutorial(void **state) {
       rnl_tensor_release(&losses);
       double loss;
       rnl_tensor final = golden_tensor(&g, "expected", "final_loss", RNL_F64), prediction = {0};
-      OK(rnl_trainer_evaluate(t, &x, &y, &loss, &prediction, err));
+      OK(rnl_trainer_evaluate(t, &set, &loss, &prediction, err));
       assert_true(error_of(loss, rnl_tensor_at(&final, 0)) <= golden_tolerance(dtype));
       assert_true(rnl_tensor_same_shape(&prediction, &y));
       for (int i = 0; i < NET_PARAMETERS; i++) {
@@ -47,6 +48,7 @@ static void tutorial(void **state) {
       rnl_tensor_release(&final);
       rnl_tensor_release(&prediction);
       rnl_trainer_free(t);
+      rnl_set_release(&set);
       rnl_tensor_release(&x);
       rnl_tensor_release(&y);
       net_release(&n);

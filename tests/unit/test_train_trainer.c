@@ -1,59 +1,8 @@
 /* The training loop: what it may not depend on, and how it ends. */
-#include "tutorial_net.h"
-
-#include "base/rng.h"
-#include "rnn/init.h"
-
-enum { SEQUENCES = 21, STEPS = 9, INPUTS = 3, HIDDEN = 5, OUTPUTS = 2 };
-
-typedef struct setup {
-  net n;
-  rnl_tensor x, y, val_x, val_y;
-  rnl_trainer_options options;
-} setup;
-
-static rnl_tensor random_tensor(uint32_t index, int ndim, const int64_t *size, double scale) {
-  rnl_tensor t = {0};
-  rnl_rng rng;
-  rnl_rng_init(&rng, 7, RNL_RNG_DATA, index);
-  rnl_init how = {.kind = RNL_INIT_UNIFORM, .a = -scale, .b = scale};
-  OK(rnl_tensor_new(&t, RNL_F32, ndim, size, err));
-  OK(rnl_init_fill(&how, &t, &rng, err));
-  return t;
-}
-
-static void begin(setup *s) {
-  memset(s, 0, sizeof *s);
-  s->n.attrs = (rnl_recurrent_attrs){.cell = RNL_CELL_ELMAN, .phi = RNL_ACT_TANH, .name = "rnn"};
-  const int64_t sizes[NET_PARAMETERS][2] = {{INPUTS, HIDDEN}, {HIDDEN, HIDDEN}, {HIDDEN}, {HIDDEN, OUTPUTS}, {OUTPUTS}};
-  const int ndims[NET_PARAMETERS] = {2, 2, 1, 2, 1};
-  for (int i = 0; i < NET_PARAMETERS; i++) {
-    rnl_tensor value = random_tensor(100u + (uint32_t)i, ndims[i], sizes[i], 0.5);
-    s->n.parameters[i] = rnl_var_new(&value, true);
-  }
-  s->x = random_tensor(1, 3, (int64_t[]){SEQUENCES, STEPS, INPUTS}, 1);
-  s->y = random_tensor(2, 3, (int64_t[]){SEQUENCES, STEPS, OUTPUTS}, 1);
-  s->val_x = random_tensor(3, 3, (int64_t[]){4, STEPS, INPUTS}, 1);
-  s->val_y = random_tensor(4, 3, (int64_t[]){4, STEPS, OUTPUTS}, 1);
-  s->options = (rnl_trainer_options){.record = net_record, .context = &s->n, .n_parameters = NET_PARAMETERS,
-                                     .parameters = s->n.parameters, .seed = 3};
-  OK(rnl_optimizer_from_name("adam", &s->options.optimizer, err));
-}
-
-static void end(setup *s) {
-  net_release(&s->n);
-  rnl_tensor *all[] = {&s->x, &s->y, &s->val_x, &s->val_y};
-  for (size_t i = 0; i < 4; i++) rnl_tensor_release(all[i]);
-}
-
-static rnl_trainer *trainer_of(setup *s) {
-  rnl_trainer *t = NULL;
-  OK(rnl_trainer_new(&t, &s->options, &s->x, &s->y, &s->val_x, &s->val_y, err));
-  return t;
-}
+#include "train_setup.h"
 
 /* Every parameter's bits and every loss after 12 epochs, the calls cut at the given epochs. */
-enum { EPOCHS = 12, RESULT = EPOCHS * 2 + INPUTS * HIDDEN + HIDDEN * HIDDEN + HIDDEN + HIDDEN * OUTPUTS + OUTPUTS };
+enum { EPOCHS = 12, RESULT = EPOCHS * 2 + WEIGHTS };
 static void train(double result[RESULT], int64_t batch_size, bool shuffle, uint64_t seed, const int64_t *cuts,
                   int n_cuts) {
   setup s;
@@ -68,10 +17,7 @@ static void train(double result[RESULT], int64_t batch_size, bool shuffle, uint6
   int at = 0;
   for (int i = 0; i < EPOCHS; i++) result[at++] = rnl_trainer_losses(t)[i];
   for (int i = 0; i < EPOCHS; i++) result[at++] = rnl_trainer_val_losses(t)[i];
-  for (int p = 0; p < NET_PARAMETERS; p++)
-    for (int64_t i = 0; i < rnl_tensor_numel(rnl_value(s.n.parameters[p])); i++)
-      result[at++] = rnl_tensor_at(rnl_value(s.n.parameters[p]), i);
-  assert_int_equal(at, RESULT);
+  weights_of(&s, result + at);
   rnl_trainer_free(t);
   end(&s);
 }
@@ -192,15 +138,18 @@ static void bad_sets_are_refused(void **state) {
   begin(&s);
   rnl_trainer *t = NULL;
   rnl_error error = {0};
-  assert_int_equal(rnl_trainer_new(&t, &s.options, &s.x, &s.val_y, NULL, NULL, &error), RNL_ERR_SHAPE);
+  rnl_set set;
+  assert_int_equal(rnl_set_new(&set, "the training set", &s.x, &s.val_y, &error), RNL_ERR_SHAPE);
   assert_non_null(strstr(error.text, "(21, 9, 3)"));
   assert_non_null(strstr(error.text, "(4, 9, 2)"));
   /* A target with other features is found when the loss is recorded. */
-  OK(rnl_trainer_new(&t, &s.options, &s.x, &s.x, NULL, NULL, err));
+  set = set_of(&s.x, &s.x);
+  OK(rnl_trainer_new(&t, &s.options, &set, NULL, err));
   rnl_train_reason reason;
   assert_int_equal(rnl_trainer_run(t, 1, 0, &reason, &error), RNL_ERR_SHAPE);
   assert_non_null(strstr(error.text, "(21, 9, 2)"));
   rnl_trainer_free(t);
+  rnl_set_release(&set);
   end(&s);
   assert_int_equal(rnl_alloc_live(), 0);
 }
@@ -214,11 +163,14 @@ static void every_allocation_may_fail(void **state) {
     rnl_trainer *t = NULL;
     rnl_error error = {0};
     rnl_train_reason reason;
+    rnl_set set = set_of(&s.x, &s.y), val = set_of(&s.val_x, &s.val_y);
     rnl_alloc_fail_after(n);
-    rnl_status status = rnl_trainer_new(&t, &s.options, &s.x, &s.y, &s.val_x, &s.val_y, &error);
+    rnl_status status = rnl_trainer_new(&t, &s.options, &set, &val, &error);
     if (status == RNL_OK) status = rnl_trainer_run(t, 2, 0, &reason, &error);
     rnl_alloc_fail_after(0);
     rnl_trainer_free(t);
+    rnl_set_release(&set);
+    rnl_set_release(&val);
     end(&s);
     assert_int_equal(rnl_alloc_live(), 0);
     if (status == RNL_OK) {

@@ -8,6 +8,7 @@
 ---@field json rnnlab.core.json
 ---@field store rnnlab.core.store
 ---@field format rnnlab.core.format
+---@field checkpoint rnnlab.core.checkpoint
 ---@field host rnnlab.core.host
 local core = {}
 
@@ -20,6 +21,11 @@ function core.stop_requested() end
 --- Let scripts run again after a stop was seen, so that the end of an interrupted run can call the script's
 --- functions (its metrics, its figures). stop_requested() still answers. Another signal ends the process.
 function core.stop_acknowledge() end
+
+--- A script's callback that is running when a signal comes may run on for so many seconds, so that its run stops
+--- between two steps with whole data; without seconds, as at first, it is ended at once.
+---@param seconds? number
+function core.stop_hold(seconds) end
 
 -- json ----------------------------------------------------------------------------------------------
 
@@ -69,6 +75,17 @@ local store = {}
 ---@return rnnlab.Run
 function store.create(results, experiment, head) end
 
+--- Open the run in a folder once more, to go on with it: metrics.csv is cut back to so many rows (0: it is to be begun
+--- anew), run.json says "running". Refused where the run is finished, running, or being resumed by another process;
+--- force: also where it may be running on another machine.
+---@param dir string
+---@param rows integer
+---@param changes? table for run.json
+---@param force? boolean
+---@return rnnlab.Run
+---@return string[] columns of metrics.csv
+function store.reopen(dir, rows, changes, force) end
+
 --- The name an experiment gets from a script's path or a title: "scripts/tutorial8_q2.lua" is "tutorial8-q2".
 ---@param text string
 ---@return string
@@ -90,8 +107,8 @@ function store.update(results, ref, patch) end
 
 --- Summaries of the runs there, oldest first, and warnings (a line each) about folders that cannot be read.
 ---@param results string
----@param query? { experiment: string?, status: string?, limit: integer? }
----@return table[] summaries
+---@param query? { experiment: string?, status: string?, limit: integer?, sweeps: boolean? } sweeps: these too
+---@return table[] summaries of a run with `run`, its name; of a sweep with `sweep`
 ---@return string warnings "" if none
 function store.list(results, query) end
 
@@ -133,6 +150,15 @@ function Run:append(...) end
 ---@param first integer
 ---@param ... string|false one a column
 function Run:append_packed(first, ...) end
+
+--- A column that comes late: metrics.csv is rewritten with it in place `at` (1: the first behind epoch), empty in the
+--- rows so far.
+---@param at integer
+---@param name string
+function Run:insert_column(at, name) end
+
+--- Make sure that the rows so far outlive a power cut.
+function Run:sync() end
 
 --- Merge a table into run.json while the run goes on.
 ---@param patch table
@@ -267,6 +293,14 @@ function host.is_writable(path) end
 ---@param path string
 function host.make_folder(path) end
 
+--- A new empty folder for what is not to stay.
+---@return string path
+function host.temporary_folder() end
+
+--- Remove a folder with all in it; links are removed, never followed.
+---@param path string
+function host.remove_folder(path) end
+
 --- SHA-256 of a file, as 64 hexadecimal digits.
 ---@param path string
 ---@return string
@@ -276,5 +310,14 @@ function host.sha256_file(path) end
 ---@param bytes string
 ---@return string
 function host.sha256(bytes) end
+
+--- Run another program to its end: no shell, standard input empty. Nil and one line where it cannot be started or
+--- took longer than timeout (seconds, default 60). For rnnlab's own modules; scripts do not reach it.
+---@param words string[] the program, looked for in PATH, and its arguments
+---@param options? { folder: string?, timeout: number?, variables: string[]?, stopping: boolean? } stopping: the
+--- stop flag does not end it
+---@return integer? code 128 + n where signal n ended it
+---@return string said what it wrote, both outputs
+function host.run(words, options) end
 
 return core

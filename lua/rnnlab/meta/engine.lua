@@ -1,6 +1,6 @@
 ---@meta rnnlab.core
--- engine.lua: what rnnlab.core offers for layers and training; lua/rnnlab/nn.lua and training.lua are what
--- scripts use instead. The functions are in src/bind/lua_rnn.c and lua_train.c.
+-- engine.lua: what rnnlab.core offers for layers; lua/rnnlab/nn.lua is what scripts use instead. The functions are in
+-- src/bind/lua_rnn.c, lua_noise.c and lua_linalg.c. Training is in train.lua.
 
 ---@class rnnlab.core
 local core = {}
@@ -38,16 +38,27 @@ function core.recurrent(cell, x, params, opts) end
 ---@return rnnlab.Tensor y
 function core.linear(x, weight, bias, opts) end
 
---- A loss over sequences, a scalar. "sse": the mean over sequences and steps of the squared error summed over
---- outputs (the tutorial's cost); "mse": the mean over outputs too.
+---@class rnnlab.LossOptions
+---@field delta? number huber: where the square ends; default 1
+---@field reduction? string over features, "mean" (default) or "sum"; sse and cross_entropy are sums
+---@field mask? rnnlab.Tensor (batch, time) or (batch): how much each row counts
+---@field lengths? rnnlab.Tensor (batch): the valid steps of each sequence
+---@field weights? rnnlab.Tensor cross_entropy: (classes); bce: (feature), the weight of target = 1
+
+--- A loss over sequences, a scalar: a mean over the rows (sequences and steps) that count. "sse": the squared error
+--- summed over outputs (the tutorial's cost); "mse", "mae", "huber": means over outputs too; "bce": binary
+--- cross-entropy of logits; "cross_entropy": of logits with a class (from 1) or probabilities a row; "gaussian_nll": of
+--- means and log variances side by side. The formulas stand in src/rnn/row_loss.h.
 ---@param kind string
 ---@param y rnnlab.Tensor
 ---@param target rnnlab.Tensor
+---@param opts? rnnlab.LossOptions
 ---@return rnnlab.Tensor
-function core.loss(kind, y, target) end
+function core.loss(kind, y, target, opts) end
 
---- Fill a tensor with initial weights. "uniform" {a, b}, "normal" {mean, std}, "glorot" {gain}, "orthogonal" {gain},
---- "zeros", "constant" {value}.
+--- Fill a tensor with initial weights. "uniform" {a, b}, "normal" {mean, std}, "glorot" and "he" {gain} (uniform),
+--- "glorot_normal" and "he_normal" {gain}, "orthogonal" {gain}, "identity" {gain}, "spectral" {radius, density},
+--- "sparse" {mean, std, density}, "zeros", "constant" {value}. The formulas stand in src/rnn/init.h.
 ---@param kind string
 ---@param tensor rnnlab.Tensor
 ---@param rng rnnlab.Rng
@@ -55,71 +66,83 @@ function core.loss(kind, y, target) end
 ---@return rnnlab.Tensor tensor the same
 function core.init(kind, tensor, rng, opts) end
 
----@class rnnlab.TrainerSpec
----@field record fun(x: rnnlab.Tensor, y: rnnlab.Tensor): rnnlab.Tensor, rnnlab.Tensor prediction and loss;
---- called once a shape, its ops recorded and replayed
----@field params rnnlab.Tensor[] leaves that require a gradient
----@field x rnnlab.Tensor training set, batch first
----@field y rnnlab.Tensor
----@field val? { x: rnnlab.Tensor, y: rnnlab.Tensor }
----@field optimizer table { kind = "sgd"|"momentum"|"adam"|"adam_tf", lr, momentum, beta1, beta2, eps }
----@field clip_norm? number
----@field clip_value? number
----@field batch_size? integer default: all
----@field shuffle? boolean
----@field seed? integer of the order of batches; default 1
+--- How long OpenBLAS's own sgemm takes: what `rnnlab bench` compares with.
+---@param threads integer
+---@param product { [1]: integer, [2]: integer, [3]: integer, [4]: boolean, [5]: boolean, [6]: integer } m, n, k,
+--- whether a and b are read transposed, and how many times
+---@return number? seconds nil where OpenBLAS is missing
+function core.blas_seconds(threads, product) end
 
---- A training loop in C: no Lua and no allocation in a step.
----@param spec rnnlab.TrainerSpec
----@return rnnlab.Trainer
-function core.trainer(spec) end
+---@class rnnlab.NoiseOptions
+---@field seed? integer default 1
+---@field index? integer tells the layers of a model apart; default 0
+---@field p? number probability of zero, 0 <= p < 1: "keep" and dropout; default 0
+---@field std? number standard deviation of "normal"; default 1
 
----@class rnnlab.Trainer
-local Trainer = {}
+--- Random numbers inside a training step, drawn anew each step as a pure function of (seed, index, clock). "normal":
+--- N(0, std^2); "keep": 1/(1-p) with probability 1-p, else 0. No gradient passes.
+---@param kind string
+---@param clock rnnlab.Tensor one number, the step, which the trainer sets
+---@param like rnnlab.Tensor|integer[] its shape, dtype and layout; or sizes
+---@param opts rnnlab.NoiseOptions
+---@return rnnlab.Tensor
+function core.noise(kind, clock, like, opts) end
 
---- Train until so many epochs are done in all, or for so long.
----@param until_epoch integer
----@param max_seconds? number
----@return "epochs"|"time"|"interrupted"|"diverged" reason
----@return integer epoch epochs done so far
-function Trainer:run(until_epoch, max_seconds) end
-
----@return integer epochs done so far
-function Trainer:epoch() end
-
----@return number seconds spent in run() so far
-function Trainer:seconds() end
-
---- The training loss of every epoch from `from` on, as computed in that epoch before its update.
----@param from? integer default 1
----@return number[]
-function Trainer:losses(from) end
-
---- The validation loss of every epoch from `from` on; nil without a validation set.
----@param from? integer default 1
----@return number[]?
-function Trainer:val_losses(from) end
-
---- The training losses as the bytes of native float64, one an epoch.
----@return string
-function Trainer:losses_packed() end
-
---- The loss and the prediction with the weights as they are.
+--- Inverted dropout: x times noise("keep") (Srivastava et al. 2014).
 ---@param x rnnlab.Tensor
----@param y rnnlab.Tensor
----@return number loss
----@return rnnlab.Tensor prediction
-function Trainer:evaluate(x, y) end
+---@param clock rnnlab.Tensor
+---@param opts rnnlab.NoiseOptions
+---@return rnnlab.Tensor
+function core.dropout(x, clock, opts) end
 
----@return integer bytes of the plans recorded so far
-function Trainer:memory() end
+--- Forward mode: what the outputs change by for a small change of the leaves along the tangents. The outputs were
+--- computed from the leaves, which require a gradient.
+---@param outputs rnnlab.Tensor[]
+---@param leaves rnnlab.Tensor[]
+---@param tangents rnnlab.Tensor[] shaped as the leaves
+---@return rnnlab.Tensor[] tangents of the outputs
+function core.jvp(outputs, leaves, tangents) end
 
---- Compare gradients with central differences, in float64. The spec is a trainer's, with `samples` (elements checked
---- a tensor at most, default 64) and `tolerance`; it needs no optimizer.
----@param spec table
----@return table report { ok, max_error, tolerance, jvp_error, memory, parameters = { { name, numel, checked, skipped,
---- max_error, worst_index, analytic, numeric }, ... } }
-function core.gradcheck(spec) end
+--- Linear algebra in float64 by LAPACK. Nothing of it has a gradient.
+---@class rnnlab.core.linalg
+core.linalg = {}
+
+--- The eigenvalues of a square matrix, in LAPACK's order.
+---@param matrix rnnlab.Tensor
+---@return rnnlab.Tensor re
+---@return rnnlab.Tensor im
+function core.linalg.eig(matrix) end
+
+--- Eigenvalues, ascending, and eigenvectors, a row each, of a symmetric matrix, whose lower triangle is read.
+---@param matrix rnnlab.Tensor
+---@return rnnlab.Tensor values
+---@return rnnlab.Tensor vectors
+function core.linalg.eigh(matrix) end
+
+--- Singular values: matrix (m, n) = u (m, k) diag(s) vt (k, n), k = min(m, n), s descending.
+---@param matrix rnnlab.Tensor
+---@return rnnlab.Tensor u
+---@return rnnlab.Tensor s
+---@return rnnlab.Tensor vt
+function core.linalg.svd(matrix) end
+
+--- X with A X = B; an error where A is singular.
+---@param a rnnlab.Tensor (n, n)
+---@param b rnnlab.Tensor (n, k)
+---@return rnnlab.Tensor x
+function core.linalg.solve(a, b) end
+
+--- The X of least norm that minimises |A X - B|, and the rank of A.
+---@param a rnnlab.Tensor (m, n)
+---@param b rnnlab.Tensor (m, k)
+---@return rnnlab.Tensor x
+---@return integer rank
+function core.linalg.lstsq(a, b) end
+
+--- The largest |eigenvalue|, by repeated squaring and without LAPACK.
+---@param matrix rnnlab.Tensor
+---@return number
+function core.linalg.spectral_radius(matrix) end
 
 --- The kernels in use: isa ("generic", "avx2", "avx512"), isa_refused (what RNNLAB_ISA asked for in vain), and
 --- blas = { opened, core, asked, config, problem }.

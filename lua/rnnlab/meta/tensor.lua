@@ -527,3 +527,25 @@ function Rng:integer(low, high) end
 ---@param n integer at most 10 million
 ---@return integer[]
 function Rng:permutation(n) end
+
+--- How far it was drawn: words so far, and the second of a pair of normal numbers where that waits.
+---@return integer words
+---@return number? normal
+function Rng:position() end
+
+--- Put it where position() said. In run.state a stream is saved and found again by itself.
+---@param words integer
+---@param normal? number
+---@return rnnlab.Rng self
+function Rng:seek(words, normal) end
+
+--- What core.rng makes it from.
+---@return integer seed
+---@return string purpose
+---@return integer index
+function Rng:stream() end
+
+--- Is it a random stream?
+---@param value any
+---@return boolean
+function core.is_rng(value) end

@@ -1,0 +1,280 @@
+-- rnnlab.sweep.command owns `rnnlab sweep` and `rnnlab resume SWEEP`: from the command line to a closed sweep.json and
+-- the ranking that is printed.
+local core = require "rnnlab.core"
+local errors = require "rnnlab.errors"
+local folders = require "rnnlab.sweep.folder"
+local ledgers = require "rnnlab.sweep.ledger"
+local plans = require "rnnlab.sweep.plan"
+local reports = require "rnnlab.sweep.report"
+local text = require "rnnlab.text"
+
+local command = {}
+
+local function out(...)
+  io.stdout:write(...)
+  io.stdout:flush()
+end
+
+local function warn(format, ...)
+  io.stderr:write("rnnlab: ", text.one_line(format:format(...)), "\n")
+end
+
+-- ---- what is printed ----------------------------------------------------------------------------
+
+-- --dry-run: the space and the trials, as far as they do not depend on results.
+local function dry_run(plan, study, options)
+  if options.json then
+    local trials = core.json.array {}
+    for n = 1, plan.trials do
+      local point = plan.sampler ~= "tpe" and study:propose(n - 1)
+      if not point then break end
+      trials[n] = core.json.array(plans.overrides(plan, study, point, 0))
+    end
+    out(core.json.encode { plan = plan, trials = trials }, "\n")
+    return 0
+  end
+  out(("%s: %s, %s%s\n"):format(plan.script, plan.sampler, text.count(plan.trials, "configuration"),
+    plan.repeats > 1 and (" × %d seeds = %s trials"):format(plan.repeats, text.thousands(plan.planned)) or ""))
+  for _, d in ipairs(study:dimensions()) do
+    out("  ", d.text, "\n")
+  end
+  out "\n"
+  if plan.sampler == "tpe" then
+    out(("tpe proposes by what was found; its first %d trials:\n"):format(math.min(10, plan.trials)))
+  end
+  for n = 1, plan.sampler == "tpe" and math.min(10, plan.trials) or plan.trials do
+    local point = study:propose(n - 1)
+    if not point then break end
+    out(("%6d  %s\n"):format(n, table.concat(plans.overrides(plan, study, point, 0), " ")))
+  end
+  return 0
+end
+
+local function best_of(ledger)
+  local best = ledger:ranked()[1]
+  if not best then return nil end
+  local objectives = ledger:objectives()
+  local values = {}
+  for r, line in ipairs(best.trials) do
+    values[r] = core.json.number(line.values[1])
+  end
+  local interval = core.sweep.interval(values)
+  return { config = best.number, trial = ledger:trial_number(best.number, 1), objective = objectives[1].name,
+    value = best.value, values = core.json.array(best.values), params = best.trials[1].params,
+    sd = interval.sd, low = interval.low, high = interval.high, run = best.trials[1].run }
+end
+command.best_of = best_of
+
+local function trial_object(line)
+  return { trial = line.trial, config = line.config, seed = line.seed, status = line.status, params = line.params,
+    value = line.value, values = line.values, metrics = line.metrics, epochs = line.epochs, wall_s = line.wall_s,
+    error = line.error, run = line.run }
+end
+
+-- The object of sweep --json.
+function command.print_json(sweep, ledger)
+  local trials = core.json.array {}
+  for number = 1, ledger.plan.planned do
+    local line = ledger.trials[number]
+    if line then trials[#trials + 1] = trial_object(line) end
+  end
+  out(core.json.encode { sweep = sweep.name, dir = sweep.dir, status = sweep.json.status, planned = ledger.plan.planned,
+    counts = next(ledger.counts) and ledger.counts or core.json.object {}, wall_s = sweep.json.wall_s, trials = trials,
+    best = best_of(ledger) }, "\n")
+end
+
+local function tell(sweep, ledger, seconds)
+  out(("%s   %s in %s: %s\n"):format(sweep.name, text.count(ledger.done, "trial"), text.duration(seconds),
+    reports.counts(ledger)))
+  for _, line in ipairs(reports.ranking(ledger, 5)) do
+    out("  ", line, "\n")
+  end
+  out("  everything in ", sweep.dir, "/\n")
+end
+
+-- ---- running ------------------------------------------------------------------------------------
+
+local signals = { [1] = "SIGHUP", [2] = "SIGINT", [10] = "SIGUSR1", [15] = "SIGTERM" }
+
+-- Judge it finished or not, and write down what became of it: sweep.json, the index (`index`: not where it is false).
+local function close(sweep, ledger, ending, seconds, problem, index)
+  local lines = {}
+  for number = 1, ledger.plan.planned do
+    lines[#lines + 1] = ledger.trials[number]
+  end
+  local status = (ending == "finished" or ending == "failed" or ending == "running") and ending or "interrupted"
+  sweep:write { status = status, ended = status ~= "running" and core.host.now_iso() or nil,
+    wall_s = (tonumber(sweep.json.wall_s) or 0) + seconds, best = best_of(ledger),
+    counts = next(ledger.counts) and ledger.counts or nil, error = problem and problem.message or nil }
+  local unindexed = index ~= false and sweep:index(lines)
+  if unindexed then warn("the index does not have it: %s", unindexed) end
+end
+
+-- What starts workers, by the name that --launcher takes.
+local launchers = {
+  ["local"] = function() return require "rnnlab.sweep.launcher_local" end,
+  slurm = function() return require "rnnlab.sweep.launcher_slurm" end,
+}
+
+local function launcher_of(name)
+  local known = text.sorted_keys(launchers)
+  local find = launchers[name or "local"]
+  if not find then
+    errors.usage("--launcher '%s' is not known%s (there is %s)", text.one_line(name), text.did_you_mean(name, known),
+      text.list(known))
+  end
+  return find()
+end
+
+-- Options that only one launcher takes, at another.
+local function check_launcher(options)
+  local launcher = launcher_of(options.launcher)
+  if launcher.options then
+    if options.jobs then errors.usage "--launcher slurm takes no --jobs but --cpus: the workers of a task" end
+    if options.timeout then errors.usage "--launcher slurm takes no --timeout but --time, of a task" end
+    return launcher
+  end
+  for _, key in ipairs(launchers.slurm().only) do
+    if options[key] ~= nil then errors.usage("--%s is for --launcher slurm", (key:gsub("_", "-"))) end
+  end
+  return launcher
+end
+
+local function jobs_of(options)
+  local jobs = options.jobs or core.host.info().cores
+  if jobs < 1 or jobs > 999 then errors.usage("--jobs takes a number from 1 to 999, not %d", jobs) end
+  return jobs
+end
+
+-- Run what is missing of a sweep whose folder is there. Returns its ledger, how it ended and what was wrong.
+function command.run(sweep, plan, options)
+  local began = core.host.monotonic()
+  local study = plans.study(plan)
+  local ledger = ledgers.new(plan, study)
+  ledger:read(sweep.dir)
+  local watch = reports.watch(ledger, options.quiet)
+  local s = require("rnnlab.sweep.scheduler").new { plan = plan, dir = sweep.dir, ledger = ledger, study = study,
+    jobs = jobs_of(options), watch = watch, timeout = options.timeout,
+    launcher = launcher_of(options.launcher).new(sweep.dir, plan) }
+  local ok, ending = xpcall(s.run, function(problem)
+    if os.getenv "RNNLAB_TRACEBACK" == "1" then io.stderr:write(debug.traceback(tostring(problem)), "\n") end
+    return problem
+  end, s)
+  watch:clear()
+  if ok and (ending == "finished" or ending == "timeout") and not plan.test then
+    local unkept = require("rnnlab.sweep.keep").settle(sweep, ledger, study)
+    if unkept then warn("a run folder could not be kept: %s", unkept) end
+  end
+  if not ok then
+    local problem = errors.is(ending) and ending or errors.new(1, tostring(ending))
+    pcall(close, sweep, ledger, "failed", core.host.monotonic() - began, problem)
+    error(problem, 0)
+  end
+  close(sweep, ledger, ending, core.host.monotonic() - began, s.problem)
+  return ledger, ending, s.problem
+end
+
+-- What a sweep that has ended is told with, and its exit code.
+local function conclude(sweep, ledger, ending, problem, options, seconds)
+  local plan = ledger.plan
+  if options.json then
+    command.print_json(sweep, ledger)
+  elseif not options.quiet and ledger.done > 0 and not (problem and problem.exit == 2) then
+    tell(sweep, ledger, seconds)
+  end
+  if problem then errors.throw(problem.exit, "%s", problem.message) end
+  if ending == "interrupted" then
+    local stop = core.stop_requested()
+    errors.throw(128 + stop, "%s: interrupted by %s after %s of %d; rnnlab resume %s goes on", sweep.name,
+      signals[stop] or "signal " .. stop, text.count(ledger.done, "trial"), plan.planned, sweep.name)
+  end
+  if ending == "timeout" then
+    warn("%s: the time is over after %s of %d; rnnlab resume %s goes on", sweep.name, text.count(ledger.done, "trial"),
+      plan.planned, sweep.name)
+  end
+  if not ledger.counts.finished then
+    errors.failure("%s: no trial finished (%s)", sweep.name, reports.counts(ledger))
+  end
+  return 0
+end
+
+local function go(sweep, plan, options)
+  local began = core.host.monotonic()
+  local ledger, ending, problem = command.run(sweep, plan, options)
+  return conclude(sweep, ledger, ending, problem, options, core.host.monotonic() - began)
+end
+
+-- What sweep.json knows from the first moment. more: what else, or nil.
+function command.head(ctx, plan, more)
+  local host = core.host.info()
+  local head = { plan = plan, script = ctx.script, planned = plan.planned,
+    versions = { rnnlab = core.version, lua = _VERSION }, isa = core.kernel_info().isa,
+    host = { name = host.name, cpu = host.cpu, system = host.system, cores = host.cores },
+    sha256 = { script = core.host.sha256(ctx.box.bytes) } }
+  for i, objective in ipairs(plan.objective or {}) do
+    head.objective = head.objective or core.json.array {}
+    head.objective[i] = (objective.direction == "max" and "max:" or "") .. objective.name
+  end
+  for key, value in pairs(more or {}) do head[key] = value end
+  return head
+end
+
+-- rnnlab sweep
+function command.sweep(options)
+  options.results = options.results or "results"
+  local launcher = check_launcher(options)
+  jobs_of(options)
+  local asked = launcher.options and launcher.options(options)
+  local plan, ctx, study = plans.make(options)
+  if asked then return require("rnnlab.sweep.cluster").sweep(plan, ctx, study, asked, options) end
+  if options.dry_run then return dry_run(plan, study, options) end
+  local sweep = folders.create(options.results, ctx, command.head(ctx, plan))
+  options.timeout = plan.timeout
+  return go(sweep, plan, options)
+end
+
+-- rnnlab resume SWEEP
+function command.resume(options)
+  local sweep = folders.find(options.results or "results", options.words[1])
+  local launcher = options.launcher or sweep.json.plan and sweep.json.plan.launcher
+  local module = launcher_of(launcher)
+  local cluster = require "rnnlab.sweep.cluster"
+  cluster.check_idle(sweep)
+  if module.options then return cluster.resume(sweep, options) end
+  sweep:take_over()
+  return go(sweep, sweep.json.plan, options)
+end
+
+-- Seconds since some day of "2026-11-23T08:51:19.123456Z": years begin in March.
+local function moment(iso)
+  local y, m, d, hours, minutes, seconds = tostring(iso):match "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):([%d.]+)Z$"
+  if not y then return 0 / 0 end
+  local shift = (14 - tonumber(m)) // 12
+  local year, month = tonumber(y) - shift, tonumber(m) + 12 * shift - 3
+  local day = tonumber(d) + (153 * month + 2) // 5 + 365 * year + year // 4 - year // 100 + year // 400
+  return ((day * 24 + tonumber(hours)) * 60 + tonumber(minutes)) * 60 + tonumber(seconds)
+end
+
+-- What slots of a cluster have done by now, taken into sweep.json and, with `index`, the index. Where all planned
+-- trials have ended, or --stop-after has it that it is enough, the sweep is finished; else it is what `status` says.
+-- Returns the ledger.
+function command.collect(sweep, status, index)
+  local plan = sweep.json.plan
+  local study = plans.study(plan)
+  local ledger = ledgers.new(plan, study)
+  ledger:read(sweep.dir)
+  local enough = plan.stop_after and ledger.best and ledger.settled - ledger.best_settled >= plan.stop_after
+  if ledger.done == plan.planned or enough and status ~= "running" then status = "finished" end
+  local seconds = 0
+  if status == "finished" and sweep.json.status ~= "finished" then
+    local unkept = require("rnnlab.sweep.keep").settle(sweep, ledger, study)
+    if unkept then warn("a run folder could not be kept: %s", unkept) end
+    seconds = math.max(0, moment(core.host.now_iso()) - moment(sweep.json.started))
+  end
+  close(sweep, ledger, status, seconds, nil, index)
+  return ledger
+end
+
+command.warn = warn
+
+return command

@@ -1,0 +1,483 @@
+-- rnnlab.trial owns the running of a sweep's trials, in a Lua state made for them alone (core.fresh_states). Nothing is
+-- written here: what comes of a trial is told to whoever asked for it, as one line of its journal.
+--
+-- Trials that only train (no callback of the script's between epochs) train side by side as one ensemble, each to the
+-- bit what it is alone; where one of them fails they are run again one by one. The others are run one after another,
+-- or, where a pruner looks at the repeats of one configuration as one, in turns.
+--
+-- A trial is judged on its training and validation data. Test data is looked at by `rnnlab best --rerun` alone.
+local core = require "rnnlab.core"
+local errors = require "rnnlab.errors"
+local prepare = require "rnnlab.prepare"
+local text = require "rnnlab.text"
+local training = require "rnnlab.training"
+
+local trial = {}
+
+local curve_points = 64
+local slice = .5 -- seconds an ensemble trains in one C call; the stop flag ends it earlier
+
+-- ---- a member: one trial ------------------------------------------------------------------------
+
+local Member = {}
+Member.__index = Member
+
+-- From the script to data and model.
+function Member:open()
+  local order = self.order
+  self.began = core.host.monotonic()
+  local ctx = prepare.open { script = order.script, copy = order.copy, cwd = order.cwd, overrides = self.overrides,
+    trust = order.trust, print = function() end }
+  self.ctx = ctx
+  if ctx.experiment.loss == nil then
+    errors.failure("%s has no loss, so there is nothing to sweep", order.script)
+  end
+  self.settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
+  if self.settings.models then
+    errors.failure("%s: models = ... trains several models a trial; a sweep varies the seed by --repeats", order.script)
+  end
+  ctx:build()
+  self.own = core.host.monotonic() - self.began
+end
+
+-- May it train beside others, with nothing of the script's between two epochs?
+function Member:joins()
+  local e, settings = self.ctx.experiment, self.settings
+  local stopping, schedule = settings.early_stopping, settings.schedule
+  return not (e.on_epoch or e.main or self.ctx.data.stream or type(schedule) == "function"
+    or type(schedule) == "table" and schedule.kind == "plateau"
+    or stopping and stopping.metric ~= "loss" and stopping.metric ~= "val_loss")
+end
+
+-- The name of the (first) objective.
+function Member:objective()
+  local asked = self.order.objective
+  return asked and asked[1].name or self.ctx.data.val and "val_loss" or "loss"
+end
+
+-- The objective as it stands after `epoch` epochs, for pruners.
+function Member:value_at(epoch)
+  local name, trainer = self:objective(), self.trainer
+  if name == "val_loss" and self.ctx.data.val then
+    for at = epoch, 1, -1 do
+      local value = trainer:val_losses(at)[1]
+      if value then return value end
+    end
+  elseif name == "loss" then
+    return trainer:losses(epoch)[1]
+  elseif name == "best_loss" then
+    return require("rnnlab.outcome").best_of(trainer:losses_packed())
+  elseif self.logged and self.logged[name] then
+    return self.logged[name]
+  end
+  errors.failure("a pruner needs the objective after every epoch; %s is known at the end alone (loss, val_loss and "
+    .. "what run:log gives are known before)", name)
+end
+
+-- { steps, values } of the objective where it is loss or val_loss, else of the loss: at most about `curve_points`.
+function Member:curve()
+  local trainer = self.trainer
+  local steps, values = core.json.array {}, core.json.array {}
+  local function add(epoch, value)
+    if value and value == value then
+      steps[#steps + 1] = epoch
+      values[#values + 1] = tonumber(("%.7g"):format(value))
+    end
+  end
+  local epochs = trainer:epoch()
+  local stride = math.max(1, (epochs + curve_points - 1) // curve_points)
+  local val = self:objective() == "val_loss" and self.ctx.data.val and trainer:val_losses()
+  local packed = not val and trainer:losses_packed()
+  local function at(epoch)
+    if val then
+      local value = val[epoch]
+      return value
+    end
+    return (string.unpack("d", packed, (epoch - 1) * 8 + 1))
+  end
+  for epoch = stride, epochs, stride do
+    add(epoch, at(epoch))
+  end
+  if epochs % stride ~= 0 then add(epochs, at(epochs)) end
+  return { steps = steps, values = values }
+end
+
+-- What it ends with: { status =, metrics =, ... } without number and configuration. reason: why training ended.
+function Member:judge(reason, metrics)
+  local ctx, trainer = self.ctx, self.trainer
+  local outcome = require "rnnlab.outcome"
+  local status = reason
+  if status == "finished" then
+    outcome.evaluate(ctx, trainer, { "train", "val", self.order.test and "test" or nil }, metrics)
+    if not training.finite(metrics.loss) then status, metrics.loss = "diverged", nil end
+  elseif trainer:epoch() > 0 then
+    local loss = trainer:losses(trainer:epoch())[1]
+    if training.finite(loss) then metrics.loss = loss end
+  end
+  metrics.best_loss = outcome.best_of(trainer:losses_packed(), metrics.loss)
+  local result = { status = status, metrics = metrics, epochs = trainer:epoch(), curve = self:curve(),
+    objective = self:objective(), weights = ctx.weights }
+  if status ~= "finished" then return result end
+  local values = core.json.array {}
+  for i, objective in ipairs(self.order.objective or { { name = self:objective() } }) do
+    local value = metrics[objective.name]
+    if value == nil then
+      result.status, result.reports = "failed", core.json.array(text.sorted_keys(metrics))
+      result.error = ("no trial reports '%s'%s; there is %s"):format(objective.name,
+        text.did_you_mean(objective.name, result.reports), text.list(result.reports))
+      return result
+    end
+    if not training.finite(value) then result.status = "diverged" end
+    values[i] = value
+  end
+  result.values = values
+  return result
+end
+
+-- Tell how it ended.
+function Member:tell(result)
+  self.done = true
+  result.event, result.trial, result.config, result.seed = "result", self.number, self.config, self.seed
+  result.params = self.params
+  result.wall_s = self.wall or core.host.monotonic() - self.began
+  result.train_s = self.train_s
+  self.ask("R" .. core.json.encode(result))
+end
+
+local function is_out_of_memory(message)
+  return message:find("out of memory", 1, true) or message:find("not enough memory", 1, true)
+end
+
+-- What it failed of.
+function Member:fail(problem)
+  if core.stop_requested() then error(problem, 0) end -- nothing is told: it will be run again
+  local message = errors.is(problem) and problem.message or tostring(problem)
+  self:tell { status = is_out_of_memory(message) and "oom" or "failed", error = text.one_line(message) }
+end
+
+-- Call f; what it raises is the end of this trial alone.
+function Member:guard(f, ...)
+  local ctx = self.ctx
+  local ok, problem
+  if ctx then ok, problem = xpcall(f, errors.handler(ctx.box.sources, f), ...)
+  else ok, problem = pcall(f, ...) end
+  if ok then return problem == nil or problem end
+  self:fail(problem)
+  return false
+end
+
+-- The members of a message whose run folders are wanted: { member = true }. keep: { all = true } or { count = so many
+-- at most, limit = the value they must beat, or nothing, sign = }.
+local function kept(members, keep)
+  local list, wanted = {}, {}
+  for _, member in ipairs(keep and members or {}) do
+    local result = member.result
+    local value = result and result.status == "finished" and keep.sign * result.values[1]
+    if value and (keep.all or not keep.limit or value < keep.sign * keep.limit) then
+      list[#list + 1] = { member = member, value = value }
+    end
+  end
+  table.sort(list, function(a, b)
+    if a.value ~= b.value then return a.value < b.value end
+    return a.member.number < b.member.number
+  end)
+  for i = 1, keep and keep.all and #list or math.min(#list, keep and keep.count or 0) do
+    wanted[list[i].member] = true
+  end
+  return wanted
+end
+
+-- Make its run folder, results/SWEEP/trial-N/, from what was trained. A failure is no failure of the trial.
+function Member:keep(result)
+  local order = self.order
+  local name = "trial-" .. self.number
+  local ok = pcall(function()
+    core.host.remove_folder(order.copy .. "/" .. name)
+    require("rnnlab.runner").keep({ ctx = self.ctx, settings = self.settings, trainer = self.trainer,
+      began = self.began, best_epoch = result.metrics.best_epoch }, { results = order.keep.results,
+      folder = order.keep.sweep .. "/" .. name, overrides = self.overrides, sweep = order.keep.sweep,
+      trial = self.number })
+  end)
+  if ok then result.run = name end
+end
+
+-- What modules keep of the trial that was opened last.
+function Member:enter()
+  core.set_default_dtype(self.ctx.p.dtype)
+  require("rnnlab.params").current = self.ctx.p
+end
+
+-- ---- one by one ---------------------------------------------------------------------------------
+
+-- A run's folder as the loop sees it, of which only the last row is kept.
+local function no_folder(member)
+  local columns = {}
+  return {
+    metrics = function(_, names) columns = names end,
+    append = function(_, rows)
+      local row, logged = rows[#rows], {}
+      for i, name in ipairs(columns) do
+        logged[name] = row[i + 1]
+      end
+      member.logged = logged
+    end,
+    append_packed = function() end, note = function() end, dir = function() return "." end,
+  }
+end
+
+local no_progress = { update = function() end, clear = function() end }
+
+-- Train and tell. watch: see training.lua.
+function Member:train_alone(watch)
+  return self:guard(function()
+    self:enter()
+    local loop = training.new(self.ctx, no_folder(self), self.settings, no_progress)
+    loop.watch, self.trainer = watch, loop.trainer
+    local reason = loop:go()
+    if reason == "interrupted" then error("interrupted", 0) end
+    self:enter()
+    local metrics = {}
+    for name, value in pairs(loop.last_logged or {}) do
+      metrics[name] = value
+    end
+    if loop.best then metrics.best_epoch = loop.best.epoch end
+    self.train_s = self.trainer:seconds()
+    self:tell(self:judge(reason, metrics))
+  end)
+end
+
+-- ---- what a pruner is asked ---------------------------------------------------------------------
+
+-- The repeats of one configuration after `step` epochs: is it to be stopped? Sets the step of the next question.
+local function ask_pruner(group, step)
+  local sum, n = 0, 0
+  for _, member in ipairs(group.members) do
+    local value = member.value
+    if value then sum, n = sum + value, n + 1 end
+  end
+  local answer = group.ask("?" .. core.json.encode { config = group.config, step = step,
+    value = n > 0 and sum / n or 0 / 0, repeats = n })
+  if answer == "stop" then return true end
+  group.next = math.tointeger(tonumber(answer))
+  return false
+end
+
+-- The repeats of one configuration, those that do not join, in turns: each a coroutine that gives way where the pruner
+-- wants to know.
+local function run_in_turns(group)
+  local turns = {}
+  for i, member in ipairs(group.members) do
+    local turn = {}
+    local watch = { next = function() return group.next end }
+    -- Where a pruner wants to know.
+    function watch.tell(epoch)
+      if coroutine.running() ~= turn.thread then return false end -- inside a coroutine of the script's
+      member.value = member:value_at(epoch)
+      return coroutine.yield(epoch)
+    end
+    turn.member = member
+    turn.thread = coroutine.create(function() member:train_alone(watch) end)
+    turns[i] = turn
+  end
+  local stop = false
+  repeat
+    local step
+    for _, turn in ipairs(turns) do
+      if coroutine.status(turn.thread) ~= "dead" then
+        turn.member:enter()
+        local ok, epoch = coroutine.resume(turn.thread, stop)
+        if not ok then error(epoch, 0) end
+        step = epoch or step
+      end
+    end
+    if step and not stop then stop = ask_pruner(group, step) end
+  until not step
+end
+
+-- ---- side by side -------------------------------------------------------------------------------
+
+-- The members that still train, as an ensemble.
+local function ensemble_of(members)
+  local trainers, active = {}, {}
+  for _, member in ipairs(members) do
+    if not member.ended then
+      active[#active + 1] = member
+      trainers[#trainers + 1] = member.trainer
+    end
+  end
+  if #active == 0 then return nil, active end
+  return core.ensemble(trainers, 1), active
+end
+
+-- Let them train until `target`; those that ended before are marked.
+local function advance(ensemble, active, target)
+  local reason
+  repeat
+    reason = ensemble:run(target, slice)
+    if core.stop_requested() then error("interrupted", 0) end
+  until reason ~= "time"
+  for i, why in ipairs(ensemble:reasons()) do
+    if why == "diverged" or why == "stopped" then active[i].ended = why end
+  end
+end
+
+-- members: all of one number of epochs. groups: by configuration, where a pruner is to be asked, else nil.
+local function train_side_by_side(members, groups)
+  local epochs = members[1].settings.epochs
+  for _, member in ipairs(members) do
+    member:enter()
+    member.trainer = member.ctx.box:call(core.trainer, (training.spec(member.ctx, member.settings)))
+    member.ctx.box:call(member.trainer.prepare, member.trainer)
+  end
+  local began, seconds, at = core.host.monotonic(), 0, 0
+  repeat
+    local ensemble, active = ensemble_of(members)
+    if not ensemble then break end
+    local target = epochs
+    for _, group in ipairs(groups or {}) do
+      if not group.stopped then target = math.min(target, math.max(at + 1, group.next)) end
+    end
+    advance(ensemble, active, target)
+    seconds = seconds + ensemble:seconds()
+    at = target
+    for _, group in ipairs(at < epochs and groups or {}) do
+      if not group.stopped and group.next <= at then
+        local alive
+        for _, member in ipairs(group.members) do
+          if not member.ended then member.value, alive = member:value_at(at), true end
+        end
+        if alive and ask_pruner(group, at) then
+          group.stopped = true
+          for _, member in ipairs(group.members) do
+            member.ended = member.ended or "pruned"
+          end
+        end
+      end
+    end
+  until at >= epochs
+  local each = (core.host.monotonic() - began) / #members
+  for _, member in ipairs(members) do
+    member.train_s, member.wall = seconds / #members, member.own + each
+  end
+end
+
+-- Train members that join, and tell of each. False where one of them made the whole fail.
+local function run_side_by_side(members, groups)
+  local ok, problem = pcall(train_side_by_side, members, groups)
+  if not ok then
+    if core.stop_requested() then error(problem, 0) end
+    if #members == 1 then
+      members[1]:fail(errors.is(problem) and problem or tostring(problem))
+      return true
+    end
+    return false
+  end
+  for _, member in ipairs(members) do
+    member:guard(function()
+      member:enter()
+      local metrics = {}
+      if member.ended ~= "diverged" and member.ended ~= "pruned" then
+        metrics.best_epoch = member.trainer:restore_best()
+      end
+      local reason = (member.ended == "diverged" or member.ended == "pruned") and member.ended or "finished"
+      member.result = member:judge(reason, metrics)
+    end)
+  end
+  local wanted = kept(members, members[1].order.keep)
+  for _, member in ipairs(members) do
+    if member.result then
+      member:enter()
+      if wanted[member] then member:keep(member.result) end
+      member:tell(member.result)
+    end
+  end
+  return true
+end
+
+-- ---- a message of trials ------------------------------------------------------------------------
+
+-- The members by configuration, in order.
+local function by_config(members, ask)
+  local groups, at = {}, {}
+  for _, member in ipairs(members) do
+    local group = at[member.config]
+    if not group then
+      group = { config = member.config, members = {}, ask = ask, next = 1 }
+      groups[#groups + 1] = group
+      at[member.config] = group
+    end
+    group.members[#group.members + 1] = member
+  end
+  return groups
+end
+
+-- Members of one number of epochs, that join.
+local function by_epochs(members)
+  local lists, at = {}, {}
+  for _, member in ipairs(members) do
+    local epochs = member.settings.epochs
+    if not at[epochs] then
+      at[epochs] = {}
+      lists[#lists + 1] = at[epochs]
+    end
+    local list = at[epochs]
+    list[#list + 1] = member
+  end
+  return lists
+end
+
+local function new_member(order, given, ask)
+  return setmetatable({ order = order, number = given.trial, config = given.config, seed = given.seed,
+    overrides = given.overrides, params = given.params, ask = ask, began = core.host.monotonic() }, Member)
+end
+
+local function open_all(order, trials, ask)
+  local members = {}
+  for _, given in ipairs(trials) do
+    local member = new_member(order, given, ask)
+    if member:guard(member.open, member) then members[#members + 1] = member end
+  end
+  return members
+end
+
+-- message: JSON of { script =, cwd =, copy =, trust =, objective = { { name =, direction = } }?, pruning =, test =,
+-- keep =, trials = { { trial =, config =, seed =, params =, overrides = {...} }, ... } }. ask("R" .. JSON) tells of a
+-- trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop" or the step of the next question
+-- (step 0: before the first).
+function trial.run(message, ask)
+  local order = core.json.decode(message)
+  local joining, others = {}, {}
+  for _, member in ipairs(open_all(order, order.trials, ask)) do
+    local list = member:joins() and joining or others
+    list[#list + 1] = member
+  end
+  for _, members in ipairs(by_epochs(joining)) do
+    local groups = order.pruning and by_config(members, ask)
+    for _, group in ipairs(groups or {}) do
+      ask_pruner(group, 0)
+    end
+    if not run_side_by_side(members, groups) then
+      for _, member in ipairs(members) do -- one of them is the reason: each by itself
+        local again = open_all(order, { { trial = member.number, config = member.config, seed = member.seed,
+          overrides = member.overrides, params = member.params } }, ask)
+        if again[1] then
+          local alone = order.pruning and by_config(again, ask)
+          for _, group in ipairs(alone or {}) do
+            ask_pruner(group, 0)
+          end
+          run_side_by_side(again, alone)
+        end
+      end
+    end
+  end
+  for _, group in ipairs(order.pruning and by_config(others, ask) or {}) do
+    ask_pruner(group, 0)
+    run_in_turns(group)
+  end
+  for _, member in ipairs(order.pruning and {} or others) do
+    member:train_alone()
+  end
+  return "done"
+end
+
+return trial

@@ -1,0 +1,43 @@
+/* app/resume.c: rnnlab resume RUN; the work is in lua/rnnlab/resume.lua. */
+#include "app/command.h"
+#include "app/face.h"
+
+static const rnl_option force = {"force", RNL_FLAG, NULL,
+  "also where the run may still be running on another machine", 0};
+
+static void fill(lua_State *L, const rnl_args *args) {
+  lua_pushstring(L, args->words[0]);
+  lua_setfield(L, -2, "run");
+}
+
+static int call(const rnl_args *args) {
+  if (rnl_means_sweep(args)) return rnl_face_call("rnnlab.sweep.command", "resume", args, NULL);
+  return rnl_face_call("rnnlab.resume", "resume", args, fill);
+}
+
+const rnl_command rnl_command_resume = {
+  .name = "resume",
+  .usage = "RUN|SWEEP [options]",
+  .summary = "go on with a run or sweep that was stopped",
+  .about =
+    "Goes on with a run that was interrupted, killed, or failed, from its last checkpoint; where there is\n"
+    "none it starts again from the beginning. RUN is its name, a prefix that only one run has, or `last`.\n"
+    "\n"
+    "What runs is the copy of the script in the run's folder, with the parameters it was started with. The\n"
+    "weights and every row of metrics.csv are bitwise those of a run that was never stopped; where the\n"
+    "machine is another one (CPU, instruction set, BLAS core) a line says so first.\n"
+    "\n"
+    "Of a sweep it runs the trials that have not ended, and no others; one that was submitted to Slurm is\n"
+    "submitted again, or run here with --launcher local.",
+  .examples = "  rnnlab resume last\n  rnnlab resume tutorial8-q2-7 --no-plot --json",
+  .options = (const rnl_option *const[]){&rnl_option_checkpoint_every, &force, &rnl_option_no_plot,
+                                         &rnl_option_preview, &rnl_option_quiet, &rnl_option_jobs,
+                                         &rnl_option_timeout, &rnl_option_launcher, NULL},
+  .min_words = 1,
+  .max_words = 1,
+  .exits = "  0      the run finished\n"
+           "  1      there is nothing to go on with, or the run failed, or its loss became NaN or infinite\n"
+           "  2      the command line is wrong\n"
+           "  128+n  stopped by signal n once more",
+  .call = call,
+};
