@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -126,11 +127,15 @@ typedef enum schema_state {
   SCHEMA_FOREIGN  /* somebody else's database */
 } schema_state;
 
+/* All three in one transaction: between two of them another process may make the whole schema, and its tables beside
+ * the application_id of before would look like somebody else's database. */
 static schema_state look_at_schema(sqlite3 *db, int64_t *version) {
   int64_t application, tables;
+  bool ours = sqlite3_get_autocommit(db) != 0;
+  if (ours && !rnl_db_run(db, "BEGIN")) return SCHEMA_FAILED;
   if (!read_integer(db, "PRAGMA user_version", version) ||
       !read_integer(db, "PRAGMA application_id", &application) ||
-      !read_integer(db, "SELECT count(*) FROM sqlite_master", &tables))
+      !read_integer(db, "SELECT count(*) FROM sqlite_master", &tables) || (ours && !rnl_db_run(db, "COMMIT")))
     return SCHEMA_FAILED;
   if (tables == 0 && *version == 0) return SCHEMA_OLD;
   if (application != APPLICATION_ID) return SCHEMA_FOREIGN;
@@ -199,7 +204,13 @@ failed:
 
 void rnl_db_close(sqlite3 *db) { sqlite3_close(db); }
 
-void rnl_db_put_aside(const char *path) {
+rnl_db_file rnl_db_file_at(const char *path) {
+  struct stat about;
+  if (!path || stat(path, &about) < 0) return (rnl_db_file){ 0 };
+  return (rnl_db_file){ .is_there = true, .device = (uint64_t)about.st_dev, .inode = (uint64_t)about.st_ino };
+}
+
+static void put_aside(const char *path) {
   static const char *const parts[] = { "", "-journal" };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     rnl_buffer from = { 0 }, to = { 0 };
@@ -209,6 +220,16 @@ void rnl_db_put_aside(const char *path) {
     rnl_buffer_free(&from);
     rnl_buffer_free(&to);
   }
+}
+
+bool rnl_db_begin_anew(const char *path, rnl_db_file before, rnl_db_result result) {
+  if (result == RNL_DB_OK || result == RNL_DB_NEWER || !path) return false;
+  rnl_db_file now = rnl_db_file_at(path);
+  bool moved = before.is_there && (!now.is_there || now.device != before.device || now.inode != before.inode);
+  if (moved) return true;
+  if (result != RNL_DB_BROKEN) return false;
+  put_aside(path);
+  return true;
 }
 
 /* ---- rows in -------------------------------------------------------------------------------- */
@@ -384,11 +405,13 @@ rnl_status rnl_db_change(const char *results_dir, bool (*change)(sqlite3 *db, vo
   rnl_error problem = { 0 };
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
   if (!path) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
-  rnl_db_result result = change_once(path, change, context, &problem);
-  if (result == RNL_DB_BROKEN) { /* begun anew with this one; the next listing adds the others */
-    rnl_db_put_aside(path);
+  rnl_db_result result;
+  rnl_db_file before;
+  int attempts = 0;
+  do { /* one begun anew holds this change; the next listing adds the rest */
+    before = rnl_db_file_at(path);
     result = change_once(path, change, context, &problem);
-  }
+  } while (++attempts < RNL_DB_ATTEMPTS && rnl_db_begin_anew(path, before, result));
   rnl_free(path);
   return result == RNL_DB_OK ? RNL_OK : rnl_fail(err, problem.status, "%s", problem.text);
 }

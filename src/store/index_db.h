@@ -23,9 +23,21 @@ rnl_db_result rnl_db_open(sqlite3 **db, const char *path, rnl_error *err);
 /* Close; NULL is fine. */
 void rnl_db_close(sqlite3 *db);
 
-/* Rename path to path.aside (an index is made again from the files, but what was there is not ours to
+/* Which file stood at a path before it was opened. */
+typedef struct rnl_db_file {
+  bool is_there;
+  uint64_t device, inode;
+} rnl_db_file;
+
+rnl_db_file rnl_db_file_at(const char *path);
+
+/* Whether what ended with `result` on the file `before` at path is worth another attempt. It is where another process
+ * put that file aside while it was open here (SQLite then says "readonly" or "disk I/O error"), and where it is broken:
+ * then it is put aside here, as path.aside (an index is made again from the files, but what was there is not ours to
  * delete). */
-void rnl_db_put_aside(const char *path);
+bool rnl_db_begin_anew(const char *path, rnl_db_file before, rnl_db_result result);
+
+enum { RNL_DB_ATTEMPTS = 3 };
 
 /* What the last failure on db means; fills err with "<path>: <what SQLite says>". */
 rnl_db_result rnl_db_failure(sqlite3 *db, const char *path, rnl_error *err);

@@ -189,11 +189,13 @@ static rnl_status ask(question put, void *context, const char *results_dir, cons
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
   if (!path) return rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", results_dir);
   const char *used = rnl_index_is_for(results_dir) ? path : NULL;
-  rnl_db_result result = put(context, used, results_dir, folders, warnings, &problem);
-  if (result == RNL_DB_BROKEN && used) {
-    rnl_db_put_aside(path);
-    result = put(context, path, results_dir, folders, warnings, &problem);
-  }
+  rnl_db_result result;
+  rnl_db_file before;
+  int attempts = 0;
+  do {
+    before = rnl_db_file_at(used);
+    result = put(context, used, results_dir, folders, warnings, &problem);
+  } while (++attempts < RNL_DB_ATTEMPTS && rnl_db_begin_anew(used, before, result));
   if ((result == RNL_DB_BROKEN || result == RNL_DB_UNUSABLE) && used) {
     if (warnings)
       rnl_buffer_printf(warnings, "the folders were read, the index cannot be used: %s\n", problem.text);
@@ -295,17 +297,18 @@ rnl_status rnl_index_rebuild(const char *results_dir, const rnl_sweep_source *so
     return rnl_fail(err, RNL_ERR_NOT_FOUND, "%s: there is no such results folder", results_dir);
   RNL_TRY(rnl_names_of_folders(&folders, results_dir, err));
   char *path = rnl_path_join(results_dir, RNL_INDEX_FILE);
-  rnl_db_result result = path ? rnl_db_open(&db, path, &problem) : RNL_DB_UNUSABLE;
-  if (result == RNL_DB_OK)
-    result = rnl_db_update(db, path, results_dir, &folders, source, true, warnings, &problem);
-  if (result == RNL_DB_BROKEN || result == RNL_DB_NEWER) {
+  rnl_db_result result = RNL_DB_UNUSABLE;
+  rnl_db_file before;
+  int attempts = 0;
+  do {
     rnl_db_close(db);
-    rnl_db_put_aside(path);
     forget_warnings(warnings, mark);
-    result = rnl_db_open(&db, path, &problem);
+    before = rnl_db_file_at(path);
+    if (path) result = rnl_db_open(&db, path, &problem);
     if (result == RNL_DB_OK)
       result = rnl_db_update(db, path, results_dir, &folders, source, true, warnings, &problem);
-  }
+    if (result == RNL_DB_NEWER) result = RNL_DB_BROKEN; /* this is how one asks for an index of this version */
+  } while (++attempts < RNL_DB_ATTEMPTS && rnl_db_begin_anew(path, before, result));
   if (runs) *runs = count_rows(db, "SELECT count(*) FROM runs");
   if (sweeps) *sweeps = count_rows(db, "SELECT count(*) FROM sweeps");
   rnl_db_close(db);

@@ -18,6 +18,7 @@
 #include "base/host.h"
 #include "base/number.h"
 #include "store/index.h"
+#include "store/index_db.h"
 #include "store/json.h"
 #include "store/run.h"
 #include "test_folder.h"
@@ -346,13 +347,41 @@ static void test_killed_writer(void **state) {
   assert_false(rnl_path_exists(test_path("rnnlab.db.aside"))); /* nothing had to be thrown away */
 }
 
+/* Another process puts the index aside (from a disk that showed it broken, say) while it is open here: the change goes
+ * into the one that stands there then, and that one is not put aside in its turn. */
+static bool change_while_moved(sqlite3 *db, void *context) {
+  int *calls = context;
+  if ((*calls)++ == 0) assert_int_equal(rename(test_path("rnnlab.db"), test_path("moved")), 0);
+  return rnl_db_run(db, "INSERT INTO meta VALUES ('seen', 'here')");
+}
+
+static bool fail_in_new_index(sqlite3 *db, void *context) {
+  int *calls = context;
+  ++*calls;
+  return rnl_db_run(db, "INSERT INTO no_such_table VALUES (1)");
+}
+
+static void test_moved_while_open(void **state) {
+  (void)state;
+  int calls = 0;
+  make_run("a", RNL_RUN_FINISHED, 3, 1.0);
+  must(rnl_db_change(test_folder, change_while_moved, &calls, &err));
+  assert_int_equal(calls, 2);
+  assert_true(rnl_path_exists(test_path("rnnlab.db")));
+  assert_false(rnl_path_exists(test_path("rnnlab.db.aside")));
+  calls = 0; /* what no fresh index cures is tried a few times and then reported */
+  assert_int_equal(rnl_db_change(test_folder, fail_in_new_index, &calls, &err), RNL_ERR_IO);
+  assert_int_equal(calls, RNL_DB_ATTEMPTS);
+  assert_non_null(strstr(err.text, "no_such_table"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
     IN_FOLDER(test_listing_equals_files), IN_FOLDER(test_queries), IN_FOLDER(test_curve),
     IN_FOLDER(test_rebuild_gives_the_same_rows), IN_FOLDER(test_heals), IN_FOLDER(test_folders_come_and_go),
     IN_FOLDER(test_newer_schema), IN_FOLDER(test_index_that_cannot_be_made),
-    IN_FOLDER(test_waits_for_a_lock), IN_FOLDER(test_killed_writer),
+    IN_FOLDER(test_waits_for_a_lock), IN_FOLDER(test_killed_writer), IN_FOLDER(test_moved_while_open),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
