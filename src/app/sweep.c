@@ -6,7 +6,8 @@ static const rnl_option
   sampler = {"sampler", RNL_TEXT, "NAME", "grid, random, sobol or tpe", 0},
   trials = {"trials", RNL_WHOLE, "N", "configurations to try (default: all of a grid, else 100)", 0},
   repeats = {"repeats", RNL_WHOLE, "K", "train each with K seeds, and rank by the mean", 0},
-  pruner = {"pruner", RNL_TEXT, "NAME", "none, median, asha or hyperband: end hopeless trials early", 0},
+  pruner = {"pruner", RNL_TEXT, "NAME[:KEY=N,...]",
+            "end hopeless trials early: median[:startup=N], asha or hyperband[:first=EPOCHS,factor=N]", 0},
   objective = {"objective", RNL_TEXT, "METRIC", "what is minimised; max:METRIC is maximised; two: A,max:B", 0},
   deterministic = {"deterministic", RNL_FLAG, NULL,
                    "the same trials for any number of workers with tpe and pruners too", 0},
@@ -45,7 +46,7 @@ const rnl_command rnl_command_sweep = {
   .examples =
     "  rnnlab sweep scripts/tutorial8_q2.lua hidden=4,8,16 lr=log:1e-4..1e-1 epochs=500\n"
     "  rnnlab sweep scripts/tutorial8_q2.lua hidden=2..10/2 cell=elman,lstm --repeats 5\n"
-    "  rnnlab sweep scripts/adding_mgu.lua --trials 50 --pruner asha\n"
+    "  rnnlab sweep scripts/adding_mgu.lua --trials 50 --pruner asha:first=10\n"
     "  rnnlab sweep scripts/tutorial8_q2.lua lr hidden --sampler sobol --trials 64 --dry-run\n"
     "  rnnlab sweep scripts/adding_mgu.lua --launcher slurm --partition cpu --time 2h --cpus 8 --nodes-max 20",
   .options = (const rnl_option *const[]){&sampler, &trials, &repeats, &pruner, &objective, &rnl_option_jobs,

@@ -89,7 +89,8 @@ static int64_t whole_field(lua_State *L, int table, const char *key) {
 }
 
 /* study{ space = { {name=, kind=, low=, high=, log=, choices=, space=, when={parent=, values=}}, ... }, sampler=,
- * seed=, startup=, candidates=, univariate=, pruner=, last_step=, first_step=, eta=, pruner_startup= } -> Study */
+ * seed=, startup=, candidates=, univariate=, pruner=, last_step=, pruner_first=, pruner_factor=, pruner_startup= }
+ * -> Study */
 static int new_study(lua_State *L) {
   rnl_error err;
   luaL_checktype(L, 1, LUA_TTABLE);
@@ -104,8 +105,8 @@ static int new_study(lua_State *L) {
   }
   rnl_sampler_options sampler = {.startup = whole_field(L, 1, "startup"),
                                  .candidates = whole_field(L, 1, "candidates")};
-  rnl_pruner pruner = {.last_step = whole_field(L, 1, "last_step"), .first = whole_field(L, 1, "first_step"),
-                       .eta = whole_field(L, 1, "eta"), .startup = whole_field(L, 1, "pruner_startup")};
+  rnl_pruner pruner = {.last_step = whole_field(L, 1, "last_step"), .first = whole_field(L, 1, "pruner_first"),
+                       .eta = whole_field(L, 1, "pruner_factor"), .startup = whole_field(L, 1, "pruner_startup")};
   lua_getfield(L, 1, "univariate");
   sampler.univariate = lua_toboolean(L, -1);
   rnl_lua_check(L, rnl_sampler_named(rnl_lua_text_field(L, 1, "sampler", "random"), &sampler.kind, &err), &err);
@@ -201,6 +202,22 @@ static int study_stops(lua_State *L) {
 /* next(number, after) -> the next step worth a report */
 static int study_next(lua_State *L) {
   lua_pushinteger(L, rnl_study_next(check_study(L), luaL_checkinteger(L, 2), luaL_checkinteger(L, 3)));
+  return 1;
+}
+
+/* pruner() -> { first =, factor = } of asha and hyperband, { startup = } of median, {} of none */
+static int study_pruner(lua_State *L) {
+  const rnl_pruner *p = rnl_study_pruner(check_study(L));
+  lua_createtable(L, 0, 2);
+  if (p->kind == RNL_PRUNER_MEDIAN) {
+    lua_pushinteger(L, p->startup);
+    lua_setfield(L, -2, "startup");
+  } else if (p->kind != RNL_PRUNER_NONE) {
+    lua_pushinteger(L, p->first);
+    lua_setfield(L, -2, "first");
+    lua_pushinteger(L, p->eta);
+    lua_setfield(L, -2, "factor");
+  }
   return 1;
 }
 
@@ -381,7 +398,8 @@ static int sweep_pareto(lua_State *L) {
 int rnl_lua_open_study(lua_State *L) {
   static const luaL_Reg methods[] = {
     {"count", study_count}, {"propose", study_propose}, {"put", study_put}, {"report", study_report},
-    {"stops", study_stops}, {"next", study_next}, {"texts", study_texts}, {"dimensions", study_dimensions},
+    {"stops", study_stops}, {"next", study_next}, {"pruner", study_pruner}, {"texts", study_texts},
+    {"dimensions", study_dimensions},
     {"importance", study_importance}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
     {"study", new_study}, {"interval", sweep_interval}, {"paired", sweep_paired}, {"pareto", sweep_pareto},

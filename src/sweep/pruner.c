@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum { ASHA_ETA = 4, HYPERBAND_ETA = 3, STARTUP = 5, MAX_BRACKETS = 64 };
+enum { ASHA_ETA = 4, ASHA_RUNGS = 16, HYPERBAND_ETA = 3, HYPERBAND_RUNGS = 100, STARTUP = 5, MAX_BRACKETS = 64 };
 
 static const char *const names[] = {[RNL_PRUNER_NONE] = "none", [RNL_PRUNER_MEDIAN] = "median",
                                     [RNL_PRUNER_ASHA] = "asha", [RNL_PRUNER_HYPERBAND] = "hyperband"};
@@ -29,13 +29,14 @@ rnl_status rnl_pruner_settle(rnl_pruner *p, rnl_error *err) {
   if (p->kind != RNL_PRUNER_ASHA && p->kind != RNL_PRUNER_HYPERBAND) return RNL_OK;
   if (p->eta == 0) p->eta = p->kind == RNL_PRUNER_ASHA ? ASHA_ETA : HYPERBAND_ETA;
   if (p->eta < 2)
-    return rnl_fail(err, RNL_ERR_ARG, "%s: eta is %lld; at least 2 is expected", names[p->kind], (long long)p->eta);
+    return rnl_fail(err, RNL_ERR_ARG, "%s: factor is %lld; at least 2 is expected", names[p->kind], (long long)p->eta);
   if (p->last_step < 1)
     return rnl_fail(err, RNL_ERR_ARG, "%s needs to know how many steps a full trial has", names[p->kind]);
-  if (p->first == 0) p->first = p->last_step / 100 > 1 ? p->last_step / 100 : 1;
+  const int64_t usual = p->last_step / (p->kind == RNL_PRUNER_ASHA ? ASHA_RUNGS : HYPERBAND_RUNGS);
+  if (p->first == 0) p->first = usual > 1 ? usual : 1;
   if (p->first < 1 || p->first > p->last_step)
-    return rnl_fail(err, RNL_ERR_ARG, "%s: the first rung is step %lld; 1 to %lld is expected", names[p->kind],
-                    (long long)p->first, (long long)p->last_step);
+    return rnl_fail(err, RNL_ERR_ARG, "%s: first is %lld; 1 to %lld, the epochs of a trial, is expected",
+                    names[p->kind], (long long)p->first, (long long)p->last_step);
   return RNL_OK;
 }
 

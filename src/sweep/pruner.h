@@ -4,10 +4,13 @@
  *              `startup` (5) trials are finished
  *   asha       asynchronous successive halving, stopping form (Li 2018): rungs are the steps r, r eta, r eta^2, ...
  *              below the last; at a rung a trial goes on if it is among the best max(1, floor(n / eta)) of the n
- *              values seen there, its own included. eta 4, r = max(1, last step / 100)
- *   hyperband  (Li 2018) eta 3, floor(log_eta(R / r)) + 1 brackets, counted in whole numbers; bracket s has the rungs
- *              r eta^s, r eta^(s+1), ... and asha among its own trials. A trial's bracket follows from its number
- *              alone; of each round, bracket s gets its share of Hyperband's configurations, interleaved
+ *              values seen there, its own included. eta 4, r = max(1, R / 16), so that a trial is looked at
+ *              twice: at R / 100 most curves still look alike, and the best of a hundred configurations is often
+ *              dropped (docs/sweeps.md has figures)
+ *   hyperband  (Li 2018) eta 3, r = max(1, R / 100), floor(log_eta(R / r)) + 1 brackets, counted in whole numbers;
+ *              bracket s has the rungs r eta^s, r eta^(s+1), ... and asha among its own trials. A trial's bracket
+ *              follows from its number alone; of each round, bracket s gets its share of Hyperband's configurations,
+ *              interleaved
  *
  * A trial's value at a step is the one it reported there, or first after it (curves may be thinned); a NaN is worse
  * than any number. */
@@ -29,8 +32,8 @@ typedef enum rnl_pruner_kind {
 typedef struct rnl_pruner {
   rnl_pruner_kind kind;
   int64_t last_step; /* R: the steps of a full trial; asha and hyperband need it (>= 1) */
-  int64_t first;     /* r, the first rung; 0: max(1, last_step / 100) */
-  int64_t eta;       /* 0: 4 for asha, 3 for hyperband */
+  int64_t first;     /* r, the first rung; 0: the usual one, above */
+  int64_t eta;       /* users call it factor; 0: 4 for asha, 3 for hyperband */
   int64_t startup;   /* median: finished trials it waits for; 0: 5 */
 } rnl_pruner;
 

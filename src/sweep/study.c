@@ -58,6 +58,7 @@ void rnl_study_free(rnl_study *s) {
 }
 
 const rnl_space *rnl_study_space(const rnl_study *s) { return &s->space; }
+const rnl_pruner *rnl_study_pruner(const rnl_study *s) { return &s->pruner; }
 int64_t rnl_study_count(const rnl_study *s) { return rnl_sampler_count(s->sampler); }
 
 /* The place of `number`, or where it would stand. */

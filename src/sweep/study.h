@@ -27,6 +27,7 @@ rnl_status rnl_study_new(rnl_study **out, const rnl_space *space, const rnl_samp
 void rnl_study_free(rnl_study *study); /* NULL is allowed */
 
 const rnl_space *rnl_study_space(const rnl_study *study);
+const rnl_pruner *rnl_study_pruner(const rnl_study *study);
 int64_t rnl_study_count(const rnl_study *study); /* of different points; INT64_MAX: no end */
 
 /* Add configuration `number`, or change its state and value; values NULL: its point stays. With values and running it

@@ -133,6 +133,32 @@ describe("rnnlab sweep", function()
     assert.is_true(o.counts.pruned > 0 and o.counts.finished > 0)
   end)
 
+  it("looks at trials where the pruner's settings say", function()
+    local function epochs(words, name)
+      local seen = {}
+      for _, trial in ipairs(object(cli.run(("sweep %s.lua lr epochs=64 --sampler random --trials 16 --jobs 1 --json "
+        .. "--keep none %s"):format(name, words))).trials) do
+        seen[trial.epochs] = true
+      end
+      local list = {}
+      for n in pairs(seen) do list[#list + 1] = n end
+      table.sort(list)
+      return table.concat(list, " ")
+    end
+    cli.write(cli.dir .. "/s.lua", script)
+    assert.equal("4 16 64", epochs("--pruner asha", "s"))
+    assert.equal("20 40 64", epochs("--pruner asha:first=20,factor=2", "s"))
+    assert.equal("64", epochs("--pruner median:startup=16", "s"))
+    assert.not_equal("64", epochs("--pruner median:startup=1", "s"))
+    cli.write(cli.dir .. "/own.lua", (script:gsub('loss = "mse"', [[
+      sweep = { "hidden", pruner = { "asha", first = 20, factor = 2 } }, loss = "mse"]])))
+    assert.equal("20 40 64", epochs("", "own"))
+    assert.equal("4 16 64", epochs("--pruner asha", "own"))
+    assert.matches("sampler +random, pruner asha:first=20,factor=2\n", cli.run("show own-sweep-1").out)
+    assert.matches("random, pruner asha:first=20,factor=2, 16", cli.run(
+      "sweep own.lua lr epochs=64 --sampler random --trials 16 --dry-run").out)
+  end)
+
   it("orders two objectives by their Pareto front", function()
     local o = object(sweep "lr hidden --trials 8 --objective loss,max:r2_y1 --json --keep none")
     assert.equal(2, #o.trials[1].values)
@@ -163,6 +189,14 @@ describe("rnnlab sweep", function()
       ["hidden=4,80"] = "80",
       ["hidden --sampler tep"] = "did you mean 'tpe'",
       ["hidden --pruner ashe"] = "did you mean 'asha'",
+      ["hidden --pruner ashe:first=1"] = "did you mean 'asha'",
+      ["hidden --pruner asha:frist=1"] = "%-%-pruner asha: 'frist' is not known; did you mean 'first'",
+      ["hidden --pruner asha:first"] = "%-%-pruner asha: 'first' is not key=value",
+      ["hidden --pruner asha:first=.5"] = "%-%-pruner asha: first must be a whole number",
+      ["hidden --pruner asha:first=6"] = "asha: first is 6; 1 to 5, the epochs of a trial, is expected",
+      ["hidden --pruner hyperband:factor=1"] = "hyperband: factor is 1; at least 2 is expected",
+      ["hidden --pruner median:first=1"] = "%-%-pruner median: 'first' is not known %(there is startup%)",
+      ["hidden --pruner none:first=1"] = "%-%-pruner none has no settings",
       ["hidden --objective val_los"] = "no trial reports 'val_los'; did you mean 'val_loss'",
       ["hidden lr --sampler grid"] = "lr",
       ["seed=1,2,3"] = "%-%-repeats",

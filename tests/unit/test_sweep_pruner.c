@@ -35,19 +35,21 @@ static rnl_pruner settled(rnl_pruner pruner) {
 static void test_settings(void **state) {
   (void)state;
   rnl_pruner p = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 10000});
-  assert_true(p.eta == 4 && p.first == 100);
+  assert_true(p.eta == 4 && p.first == 625);
   p = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 30});
   assert_int_equal(p.first, 1);
-  p = settled((rnl_pruner){.kind = RNL_PRUNER_HYPERBAND, .last_step = 30});
-  assert_int_equal(p.eta, 3);
+  p = settled((rnl_pruner){.kind = RNL_PRUNER_HYPERBAND, .last_step = 1000});
+  assert_true(p.eta == 3 && p.first == 10);
+  p = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 10000, .first = 1000, .eta = 2});
+  assert_true(p.eta == 2 && p.first == 1000);
   p = settled((rnl_pruner){.kind = RNL_PRUNER_MEDIAN});
   assert_int_equal(p.startup, 5);
   p = (rnl_pruner){.kind = RNL_PRUNER_ASHA};
   FAILS(rnl_pruner_settle(&p, err), RNL_ERR_ARG, "asha needs to know how many steps");
   p = (rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 10, .eta = 1};
-  FAILS(rnl_pruner_settle(&p, err), RNL_ERR_ARG, "eta is 1");
+  FAILS(rnl_pruner_settle(&p, err), RNL_ERR_ARG, "asha: factor is 1; at least 2");
   p = (rnl_pruner){.kind = RNL_PRUNER_HYPERBAND, .last_step = 10, .first = 11};
-  FAILS(rnl_pruner_settle(&p, err), RNL_ERR_ARG, "first rung is step 11; 1 to 10");
+  FAILS(rnl_pruner_settle(&p, err), RNL_ERR_ARG, "hyperband: first is 11; 1 to 10, the epochs of a trial, is expected");
   rnl_pruner_kind kind;
   FAILS(rnl_pruner_named("ashe", &kind, err), RNL_ERR_ARG, "no pruner 'ashe'; there are none, median, asha");
   for (int k = RNL_PRUNER_NONE; k <= RNL_PRUNER_HYPERBAND; k++) {
@@ -93,18 +95,20 @@ static void test_asha_rungs(void **state) {
   (void)state;
   const rnl_pruner asha = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 1600});
   int64_t at = 0;
-  static const int64_t rungs[] = {16, 64, 256, 1024, 1600, 1600};
-  for (int i = 0; i < 6; i++) assert_int_equal(at = rnl_pruner_next(&asha, i, at), rungs[i]);
+  static const int64_t rungs[] = {100, 400, 1600, 1600};
+  for (int i = 0; i < 4; i++) assert_int_equal(at = rnl_pruner_next(&asha, i, at), rungs[i]);
   /* step 1600 of 1600 is no rung, though it is 100 * 4^2 */
-  const rnl_pruner exact = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 1600, .first = 100});
-  assert_int_equal(rnl_pruner_next(&exact, 0, 400), 1600);
+  const rnl_pruner early = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 1600, .first = 16});
+  static const int64_t more[] = {16, 64, 256, 1024, 1600, 1600};
+  at = 0;
+  for (int i = 0; i < 6; i++) assert_int_equal(at = rnl_pruner_next(&early, i, at), more[i]);
 }
 
 static void test_asha(void **state) {
   (void)state;
   static const int64_t steps[] = {16, 64};
   trials *t = trials_new();
-  const rnl_pruner asha = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 1600});
+  const rnl_pruner asha = settled((rnl_pruner){.kind = RNL_PRUNER_ASHA, .last_step = 1600, .first = 16});
   rnl_trial_step now[2] = {{15, 0}, {16, 0}};
   const rnl_trial_view self = {.number = 500, .state = RNL_TRIAL_RUNNING, .n_steps = 2, .steps = now};
   assert_false(rnl_pruner_stops(&asha, &t->history, &self)); /* the first at a rung always goes on */

@@ -194,8 +194,8 @@ function folder:index(results, lines) end
 local study = {}
 
 --- A sweep's space, sampler, pruner and configurations. Configurations count from 0 here; values are to be minimised.
----@param options table space, sampler, seed, startup, candidates, univariate, pruner, last_step, first_step, eta,
---- pruner_startup
+---@param options table space, sampler, seed, startup, candidates, univariate, pruner, last_step, pruner_first,
+--- pruner_factor, pruner_startup (0 or nil: the usual ones)
 ---@return rnnlab.Study
 function sweep.study(options) end
 
@@ -233,6 +233,10 @@ function study:stops(number, limit) end
 ---@param after integer
 ---@return integer
 function study:next(number, after) end
+
+--- The pruner's settings, with every default filled in: first and factor of asha and hyperband, startup of median.
+---@return { first: integer?, factor: integer?, startup: integer? }
+function study:pruner() end
 
 --- The point's values as key=TEXT takes them, by name; what is not looked at is left out.
 ---@param point (number|false)[]

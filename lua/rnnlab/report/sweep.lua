@@ -1,6 +1,7 @@
 -- rnnlab.report.sweep owns the document about a sweep: its best configuration, the ranking over repeats, what mattered,
 -- what did not finish, every trial, and how to run it again.
 local gather = require "rnnlab.report.gather"
+local plans = require "rnnlab.sweep.plan"
 local runs_ = require "rnnlab.report.runs"
 local text = require "rnnlab.text"
 local trials_ = require "rnnlab.report.trials"
@@ -56,7 +57,7 @@ local function head(doc, sweep, ranked)
   end
   local o = sweep.options or {}
   if o.sampler then items[#items + 1] = { "sampler", tostring(o.sampler) } end
-  if o.pruner and o.pruner ~= "none" then items[#items + 1] = { "pruner", tostring(o.pruner) } end
+  if o.pruner and o.pruner ~= "none" then items[#items + 1] = { "pruner", plans.pruner_word(o) } end
   if over_repeats(sweep) then items[#items + 1] = { "repeats", text.thousands(sweep.repeats) } end
   doc:facts(items)
 end
@@ -252,7 +253,7 @@ local function sweep_command(sweep)
   option("sampler", o.sampler)
   option("trials", o.trials)
   option("repeats", sweep.repeats, 1)
-  option("pruner", o.pruner, "none")
+  option("pruner", plans.pruner_word(o), "none")
   for _, objective in ipairs(sweep.objective) do
     option("objective", ("%s:%s"):format(objective.direction or "min", objective.name))
   end

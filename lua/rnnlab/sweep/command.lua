@@ -33,7 +33,8 @@ local function dry_run(plan, study, options)
     out(core.json.encode { plan = plan, trials = trials }, "\n")
     return 0
   end
-  out(("%s: %s, %s%s\n"):format(plan.script, plan.sampler, text.count(plan.trials, "configuration"),
+  local pruner = plan.pruner ~= "none" and ", pruner " .. plans.pruner_word(plan) or ""
+  out(("%s: %s%s, %s%s\n"):format(plan.script, plan.sampler, pruner, text.count(plan.trials, "configuration"),
     plan.repeats > 1 and (" × %d seeds = %s trials"):format(plan.repeats, text.thousands(plan.planned)) or ""))
   for _, d in ipairs(study:dimensions()) do
     out("  ", d.text, "\n")

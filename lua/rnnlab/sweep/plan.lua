@@ -62,7 +62,7 @@ local function space_text(name, value)
     name, type(value))
 end
 
-local option_keys = { trials = "number", repeats = "number", objective = "any", sampler = "string", pruner = "string",
+local option_keys = { trials = "number", repeats = "number", objective = "any", sampler = "string", pruner = "any",
   when = "table", timeout = "number", trial_timeout = "number", keep = "string", stop_after = "number" }
 
 -- The script's `sweep` table: its dimensions { {name, space} }, its options, its conditions.
@@ -177,6 +177,46 @@ local function objectives(given)
   return list
 end
 
+-- What each pruner can be told, beside its name.
+local pruner_settings = { asha = { "first", "factor" }, hyperband = { "first", "factor" }, median = { "startup" } }
+
+-- "asha", "asha:first=125,factor=4", or of a script { "asha", first = 125, factor = 4 } -> name, { first =, factor = }
+local function pruner(given)
+  local name, words = given, {}
+  if type(given) == "table" then
+    name = given[1]
+    for _, key in ipairs(text.sorted_keys(given)) do
+      if key ~= 1 then words[#words + 1] = ("%s=%s"):format(key, text.value(given[key])) end
+    end
+  elseif type(given) == "string" and given:find(":", 1, true) then
+    local rest
+    name, rest = given:match "^(.-):(.*)$"
+    for word in (rest .. ","):gmatch "([^,]*)," do words[#words + 1] = word end
+  end
+  name = one_of(name, plan.pruners, "--pruner")
+  local known, settings = pruner_settings[name] or {}, {}
+  for _, word in ipairs(words) do
+    local key, value = word:match "^([%a_]+)=(.*)$"
+    if not key then
+      errors.usage("--pruner %s: '%s' is not key=value, such as asha:first=100,factor=4", name, text.one_line(word))
+    end
+    if #known == 0 then errors.usage("--pruner %s has no settings, and no '%s'", name, key) end
+    local at = one_of(key, known, ("--pruner %s:"):format(name))
+    settings[at] = whole(tonumber(value) or text.one_line(value), ("--pruner %s: %s"):format(name, at), 1, 2 ^ 53 | 0)
+  end
+  return name, settings
+end
+
+-- What --pruner takes for the one of a plan, its settings in it: "asha:first=125,factor=4".
+function plan.pruner_word(p)
+  local words = {}
+  for _, key in ipairs(pruner_settings[p.pruner] or {}) do
+    local value = p["pruner_" .. key]
+    if value then words[#words + 1] = ("%s=%d"):format(key, value) end
+  end
+  return (p.pruner or "none") .. (#words > 0 and ":" .. table.concat(words, ",") or "")
+end
+
 -- "best:10", "all", "none"
 local function keep(word)
   if word == "all" or word == "none" then return word end
@@ -205,7 +245,8 @@ end
 
 -- The study of a plan: sampler, pruner and space, without trials.
 function plan.study(p)
-  return study_of { space = p.space, sampler = p.sampler, seed = p.seed, pruner = p.pruner, last_step = p.last_step }
+  return study_of { space = p.space, sampler = p.sampler, seed = p.seed, pruner = p.pruner, last_step = p.last_step,
+    pruner_first = p.pruner_first, pruner_factor = p.pruner_factor, pruner_startup = p.pruner_startup }
 end
 
 local function command_line(ctx, options)
@@ -286,11 +327,13 @@ function plan.make(options)
     fixed = core.json.array(fixed), seed = seed, space = dims,
     swept = swept, objective = objectives(options.objective or asked.objective),
     repeats = whole(options.repeats or asked.repeats or 1, "--repeats", 1, 1000000),
-    pruner = one_of(options.pruner or asked.pruner or "none", plan.pruners, "--pruner"),
     keep = keep(options.keep or asked.keep or "best:1"), deterministic = options.deterministic or nil,
     stop_after = options.stop_after or asked.stop_after, timeout = options.timeout or asked.timeout,
     trial_timeout = options.trial_timeout or asked.trial_timeout, trial_memory = options.trial_memory,
     retries = whole(options.retries or 1, "--retries", 0, 1000), fail_fast = options.fail_fast or nil }
+  local settings
+  p.pruner, settings = pruner(options.pruner or asked.pruner or "none")
+  for key, value in pairs(settings) do p["pruner_" .. key] = value end
   choose_sampler(p, options, asked)
   if p.objective and #p.objective > 1 then
     if p.sampler == "tpe" then
@@ -309,6 +352,7 @@ function plan.make(options)
   end
   p.settings = nil
   local study = plan.study(p)
+  for key, value in pairs(study:pruner()) do p["pruner_" .. key] = value end -- a later version may have other defaults
   local count = study:count()
   local trials = options.trials or asked.trials
   trials = trials and whole(trials, "--trials", 1, plan.most_trials)

@@ -97,7 +97,7 @@ local function head_lines(stored)
     if value then rows[#rows + 1] = { name, value } end
   end
   row("took", type(json.wall_s) == "number" and text.duration(json.wall_s))
-  row("sampler", plan.sampler .. (plan.pruner ~= "none" and ", pruner " .. plan.pruner or ""))
+  row("sampler", plan.sampler .. (plan.pruner ~= "none" and ", pruner " .. plans.pruner_word(plan) or ""))
   local objectives = {}
   for i, objective in ipairs(ledger:objectives() or {}) do
     objectives[i] = objective.name .. (objective.direction == "max" and " (more is better)" or "")
