@@ -88,6 +88,16 @@ function params.text(default)
   return setmetatable({ kind = "text", default = default or "" }, Type)
 end
 
+-- r.int(8, 1, 64):when{ layers = 2 }: a sweep looks at it only where another parameter has this value, or one of
+-- these.
+function Type:when(on)
+  declare(type(on) == "table", "when: a table such as { layers = 2 } is expected, not a %s", type(on))
+  local t = setmetatable({}, Type)
+  for key, value in pairs(self) do t[key] = value end
+  t.on = on
+  return t
+end
+
 -- A plain default declares its type; a plain number takes any number.
 local function declared(name, value)
   if is_type(value) then return value end
@@ -217,9 +227,34 @@ function params.order(set, script)
   table.sort(names, function(a, b) return at[a] < at[b] end)
 end
 
--- Check what a script declared: { name = default or type } -> { types =, names = (sorted) }.
+-- { layers = 2 } or { layers = { 2, 3 } }, on which parameter `name` of a set depends -> { parent =, values = texts }.
+-- where: what such a condition stands in, for messages.
+function params.condition(set, name, on, where)
+  declare(type(on) == "table", "%s: %s must be a table such as { layers = 2 }, not a %s", where, name, type(on))
+  local parents = {}
+  for key in pairs(on) do parents[#parents + 1] = key end
+  local parent = parents[1]
+  declare(#parents == 1 and type(parent) == "string", "%s: %s must depend on one parameter, as in { layers = 2 }%s",
+    where, name, #parents > 1 and (", not on %d"):format(#parents) or "")
+  local kind = set.types[parent] or parent == "dtype" and reserved.dtype
+  declare(kind, "%s: %s depends on '%s', and there is no such parameter%s", where, name, parent,
+    text.did_you_mean(parent, set.names))
+  declare(parent ~= name, "%s: %s depends on itself", where, name)
+  local values, texts = on[parent], {}
+  if type(values) ~= "table" then values = { values } end
+  for i, value in ipairs(values) do
+    local takes, read, shown = pcall(kind.parse, kind, parent, text.value(value))
+    declare(type(value) ~= "table" and takes, "%s: %s depends on %s=%s, but %s must be %s", where, name, parent,
+      text.value(value), parent, kind:range())
+    texts[i] = text.value(shown or read)
+  end
+  declare(#texts > 0, "%s: %s depends on %s: on which value of it?", where, name, parent)
+  return { parent = parent, values = texts }
+end
+
+-- Check what a script declared: { name = default or type } -> { types =, names = (sorted), when = name -> condition }.
 function params.declare(table_)
-  local set = { types = {}, names = {} }
+  local set = { types = {}, names = {}, when = {} }
   if table_ == nil then table_ = {} end
   declare(type(table_) == "table", "params must be a table, not a %s", type(table_))
   for name, value in pairs(table_) do
@@ -230,6 +265,10 @@ function params.declare(table_)
     set.names[#set.names + 1] = name
   end
   table.sort(set.names)
+  for _, name in ipairs(set.names) do
+    local on = set.types[name].on
+    if on then set.when[name] = params.condition(set, name, on, "params") end
+  end
   return set
 end
 

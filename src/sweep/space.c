@@ -185,6 +185,8 @@ rnl_status rnl_space_condition(rnl_space *space, const char *name, const char *p
   if (!opening) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for a sweep's condition");
   for (int64_t i = 0; i < n; i++) {
     rnl_status status = rnl_dimension_read(&space->dims[opener], values[i], &opening[i], err);
+    if (status == RNL_ERR_ARG)
+      rnl_fail(err, status, "%s depends on %s=%.80s, which is not in the sweep's space", name, parent, values[i]);
     for (int64_t k = 0; status == RNL_OK && k < i; k++)
       if (opening[k] == opening[i])
         status = rnl_fail(err, RNL_ERR_ARG, "%s depends on %s: %.80s stands there twice", name, parent, values[i]);

@@ -117,6 +117,31 @@ describe("rnnlab sweep", function()
       both[trial.params.layers] = true
     end
     assert.is_true(both[1] and both[2])
+    local declared = own:gsub(", when = {.-} }", ""):gsub("r.int%(3, 1, 8%)", "%0:when{ layers = 2 }")
+    cli.write(cli.dir .. "/declared.lua", declared)
+    local same = object(cli.run "sweep declared.lua --json")
+    for i, trial in ipairs(o.trials) do
+      assert.same(trial.params, same.trials[i].params)
+      assert.equal(trial.value, same.trials[i].value)
+    end
+    -- fixed where it opens: no condition; fixed elsewhere, or never opened: said by name
+    local fixed = object(cli.run "sweep declared.lua layers=2 --trials 3 --json")
+    for _, trial in ipairs(fixed.trials) do assert.is_truthy(trial.params.hidden2) end
+    for words, wanted in pairs {
+      ["declared.lua layers=1"] = "hidden2 is swept only where layers is 2, and layers=1 is fixed",
+      ["own.lua layers=1"] = "hidden2 is swept only where layers is 2, and layers=1 is fixed",
+    } do
+      local got = cli.run("sweep " .. words)
+      assert.equal(2, got.code, got.err)
+      assert.matches("^rnnlab: " .. wanted .. ": sweep layers too, or fix hidden2\n$", got.err)
+    end
+    cli.write(cli.dir .. "/twice.lua", (own:gsub("r.int%(3, 1, 8%)", "%0:when{ layers = 1 }")))
+    local got = cli.run "sweep twice.lua"
+    assert.equal(1, got.code)
+    assert.matches("sweep.when: hidden2 has its condition in params already", got.err)
+    cli.write(cli.dir .. "/wrong.lua", (script:gsub("r.int%(3, 1, 8%)", "%0:when{ layers = 3 }")))
+    assert.matches("params: hidden2 depends on layers=3, but layers must be a whole number from 1 to 2",
+      cli.run("check wrong.lua").err)
   end)
 
   it("prunes repeats as one, also where the script is called after every epoch", function()

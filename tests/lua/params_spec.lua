@@ -102,6 +102,30 @@ describe("rnnlab.params", function()
     assert.matches("nothing to choose from", failure(params.choice, {}))
   end)
 
+  it("keeps on what a parameter depends", function()
+    local layers, hidden = params.int(1, 1, 3), params.int(8, 1, 64)
+    local set = params.declare { layers = layers, hidden = hidden, hidden2 = hidden:when { layers = 2 },
+      hidden3 = hidden:when { layers = { 2.0, 3 } }, cell = params.choice { "elman", "lstm" },
+      peep = params.bool():when { cell = "lstm" }, wide = params.real(1):when { peep = true },
+      half = params.text():when { dtype = "float64" } }
+    assert.same({ hidden2 = { parent = "layers", values = { "2" } },
+      hidden3 = { parent = "layers", values = { "2", "3" } }, peep = { parent = "cell", values = { "lstm" } },
+      wide = { parent = "peep", values = { "true" } },
+      half = { parent = "dtype", values = { "float64" } } }, set.when)
+    assert.equal(8, params.resolve(set, {}).p.hidden2)
+    for message, on in pairs {
+      ["params: x must depend on one parameter, as in { layers = 2 }"] = {},
+      ["params: x must depend on one parameter, as in { layers = 2 }, not on 2"] = { layers = 2, hidden = 1 },
+      ["params: x depends on 'layer', and there is no such parameter; did you mean 'layers'?"] = { layer = 2 },
+      ["params: x depends on itself"] = { x = 2 },
+      ["params: x depends on layers=4, but layers must be a whole number from 1 to 3"] = { layers = 4 },
+      ["params: x depends on layers: on which value of it?"] = { layers = {} },
+    } do
+      assert.equal(message, (failure(params.declare, { layers = layers, hidden = hidden, x = hidden:when(on) })))
+    end
+    assert.matches("when: a table such as { layers = 2 } is expected, not a number", failure(hidden.when, hidden, 2))
+  end)
+
   it("makes reading an unknown parameter an error", function()
     local p = params.resolve(declared(), {}).p
     assert.has_error(function() return p.hiden end,

@@ -183,6 +183,13 @@ function run:states(x) end
 -- parameters ----------------------------------------------------------------------------------------
 
 ---@class rnnlab.parameter a declared parameter's type
+local parameter = {}
+
+--- The same, but a sweep looks at it only where another parameter has this value, or one of a list:
+--- `hidden2 = r.int(8, 1, 64):when{ layers = 2 }`. As `when` in the script's `sweep` table.
+---@param on table<string, any> one parameter, and the values of it
+---@return rnnlab.parameter
+function parameter:when(on) end
 
 --- A real number in [low, high].
 ---@param default number

@@ -94,36 +94,44 @@ local function of_script(ctx)
   return list, options
 end
 
--- when = { hidden2 = { layers = 2 } } -> name -> { parent =, values = texts }
+-- Conditions: what the script's parameters declare with :when, and sweep.when, { hidden2 = { layers = 2 } } -> name ->
+-- { parent =, values = texts }.
 local function conditions(ctx, when)
-  local all = {}
+  local all, declared = {}, ctx.experiment.declared
+  for name, condition in pairs(declared.when) do all[name] = condition end
   for _, name in ipairs(text.sorted_keys(when or {})) do
-    local on = when[name]
     check_name(ctx, name, "sweep.when")
-    if type(on) ~= "table" then errors.failure("sweep.when: %s must be a table such as { layers = 2 }", name) end
-    local parents = text.sorted_keys(on)
-    if #parents ~= 1 then errors.failure("sweep.when: %s must depend on one parameter, not on %d", name, #parents) end
-    local values = type(on[parents[1]]) == "table" and on[parents[1]] or { on[parents[1]] }
-    local texts = {}
-    for i, value in ipairs(values) do
-      texts[i] = text.value(value)
-    end
-    all[name] = { parent = parents[1], values = texts }
+    if all[name] then errors.failure("sweep.when: %s has its condition in params already", name) end
+    all[name] = params.condition(declared, name, when[name], "sweep.when")
   end
   return all
 end
 
--- Parents before those that depend on them, else in the order given.
-local function sorted(list, when)
-  local out, placed, there = {}, {}, {}
+-- A condition on a parameter that is not swept holds, and is none, or there is nothing to sweep.
+local function settle_fixed(ctx, list, when)
+  local there = {}
   for _, item in ipairs(list) do there[item.name] = true end
-  local function place(item, depth)
-    if placed[item.name] then return end
-    if depth > #list then errors.failure("sweep.when: %s depends on itself", item.name) end
+  for _, item in ipairs(list) do
     local on = when[item.name]
     if on and not there[on.parent] then
-      errors.failure("sweep.when: %s depends on %s, which is not swept", item.name, on.parent)
+      local value, holds = text.value(ctx.shown[on.parent]), false
+      for _, opening in ipairs(on.values) do holds = holds or opening == value end
+      if not holds then
+        errors.usage("%s is swept only where %s is %s, and %s=%s is fixed: sweep %s too, or fix %s", item.name,
+          on.parent, text.list(on.values, "or"), on.parent, value, on.parent, item.name)
+      end
+      when[item.name] = nil
     end
+  end
+end
+
+-- Parents before those that depend on them, else in the order given.
+local function sorted(list, when)
+  local out, placed = {}, {}
+  local function place(item, depth)
+    if placed[item.name] then return end
+    if depth > #list then errors.failure("sweep: %s depends on itself, by way of others", item.name) end
+    local on = when[item.name]
     for _, other in ipairs(on and list or {}) do
       if other.name == on.parent then place(other, depth + 1) end
     end
@@ -317,6 +325,7 @@ function plan.make(options)
         or "the script declares no parameters")
   end
   local when = conditions(ctx, asked.when)
+  settle_fixed(ctx, list, when)
   local dims, swept = core.json.array {}, core.json.array {}
   for i, item in ipairs(sorted(list, when)) do
     dims[i] = dimension(ctx.experiment.declared, item.name, item.space)
