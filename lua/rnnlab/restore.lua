@@ -28,16 +28,19 @@ function restore.script(found)
     print = function() end }
 end
 
--- The same with its model: ctx.model has the stored weights, ctx.parameters lists them.
+-- The same with its model: ctx.model has the stored weights, ctx.parameters lists them. A forward pass stores none: its
+-- weights are the script's.
 function restore.model(found)
   local ctx = restore.script(found)
   local path = found.dir .. "/model.safetensors"
-  if not core.host.exists(path) then errors.failure("%s has no model.safetensors", found.name) end
-  local stored = core.format.load_safetensors(path)
+  local untrained = ctx.experiment.loss == nil
+  if not untrained and not core.host.exists(path) then errors.failure("%s has no model.safetensors", found.name) end
+  local stored = not untrained and core.format.load_safetensors(path)
   ctx.model = ctx.box:call(ctx.experiment.build_model, ctx.experiment, ctx.p, function(f, ...)
     return ctx.box:call(f, ...)
   end)
   ctx.parameters = ctx.box:call(function() return ctx.model:parameters() end)
+  if untrained then return ctx end
   for _, parameter in ipairs(ctx.parameters) do
     local tensor, own = stored[parameter.name], parameter.tensor
     if not tensor then errors.failure("%s: model.safetensors has no '%s'", found.name, parameter.name) end

@@ -15,6 +15,7 @@ const rnl_command *const rnl_commands[] = {
   &rnl_command_best,
   &rnl_command_resume,
   &rnl_command_verify,
+  &rnl_command_predict,
   &rnl_command_check,
   &rnl_command_new,
   &rnl_command_ls,

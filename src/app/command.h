@@ -21,7 +21,7 @@ typedef struct rnl_command {
 
 extern const rnl_command rnl_command_run, rnl_command_sweep, rnl_command_best, rnl_command_worker;
 extern const rnl_command rnl_command_sweep_status, rnl_command_collect, rnl_command_cancel;
-extern const rnl_command rnl_command_resume, rnl_command_verify;
+extern const rnl_command rnl_command_resume, rnl_command_verify, rnl_command_predict;
 extern const rnl_command rnl_command_check, rnl_command_ls, rnl_command_show, rnl_command_plot,
   rnl_command_report, rnl_command_new, rnl_command_repl, rnl_command_doctor, rnl_command_bench, rnl_command_help,
   rnl_command_version;
