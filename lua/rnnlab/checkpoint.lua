@@ -7,7 +7,8 @@
 --     loop.keeper = checkpoint.keeper(path, { seconds = 30 })    the loop writes it by itself as it trains
 --
 -- The file is one safetensors file (core.checkpoint): the trainers' tensors, those in run.state, and plain data
--- (plain.lua): { format, machine, loop (what loop:snapshot() gives), random (the stream of math.random) }.
+-- (plain.lua): { format, machine, loop (what loop:snapshot() gives), random (the stream of math.random), trial (what
+-- loop:of_trial() gives, where it is one of a sweep: see trial_checkpoint.lua) }.
 local core = require "rnnlab.core"
 local params = require "rnnlab.params"
 local plain = require "rnnlab.plain"
@@ -86,6 +87,7 @@ function checkpoint.save(loop, path)
   local tensors = {}
   local head = plain.encode({ format = format, machine = checkpoint.machine(), loop = loop:snapshot(),
     random = loop.ctx.box.stream, state = loop.handle and loop.handle.state, files = loop.ctx.box.files,
+    trial = loop.of_trial and loop:of_trial(),
     wall_s = loop.began and core.host.monotonic() - loop.began }, tensors, "run")
   return core.checkpoint.write(path, loop:trainers(), tensors, head)
 end
@@ -116,9 +118,11 @@ local function check_files(before, now)
   end
 end
 
--- Read a checkpoint into a loop made with the same script, parameters and data. Returns its head.
-function checkpoint.load(loop, path)
+-- Read a checkpoint into a loop made with the same script, parameters and data. Returns its head. check(head): raises
+-- where it is not one for this loop. What raises leaves the loop as it was.
+function checkpoint.load(loop, path, check)
   local head, file = checkpoint.read(path)
+  if check then check(head) end
   check_files(head.files, loop.ctx.box.files)
   for k, trainer in ipairs(loop:trainers()) do
     file:restore(trainer, k)
@@ -146,7 +150,8 @@ end
 local Keeper = {}
 Keeper.__index = Keeper
 
--- What a loop asks whether a checkpoint is due. warn: called with one line where none can be written.
+-- What a loop asks whether a checkpoint is due. warn: called with one line where none can be written. Whoever made it
+-- may set before, called before anything is written (what it raises is why there is none), and after.
 function checkpoint.keeper(path, policy, warn)
   return setmetatable({ path = path, policy = policy, warn = warn or function() end, epoch = 0,
     at = core.host.monotonic(), seconds = policy.seconds, count = 0, cost = 0 }, Keeper)
@@ -163,10 +168,17 @@ function Keeper:until_epoch(target)
   return self.policy.epochs and math.min(target, self.epoch + self.policy.epochs) or target
 end
 
+-- One was written, which took so long, after so many epochs.
+function Keeper:rest(took, epoch)
+  self.at, self.epoch, self.cost = core.host.monotonic(), epoch, self.cost + took
+  if self.policy.sparing then self.seconds = math.max(default_seconds, took / part_of_time) end
+end
+
 -- Write one. True where it was; else the one before is still there, and why was told, once.
 function Keeper:write(loop)
   local began = core.host.monotonic()
   local passed, problem = pcall(function()
+    if self.before then self.before() end
     loop:write_rows(true)
     if loop.run.sync then loop.run:sync() end -- the rows it counts on
     return checkpoint.save(loop, self.path)
@@ -180,8 +192,9 @@ function Keeper:write(loop)
     end
     return false
   end
-  self.count, self.cost, self.told = self.count + 1, self.cost + self.at - began, nil
-  if self.policy.sparing then self.seconds = math.max(default_seconds, (self.at - began) / part_of_time) end
+  self.count, self.told = self.count + 1, nil
+  self:rest(self.at - began, self.epoch)
+  if self.after then self.after() end
   return true
 end
 

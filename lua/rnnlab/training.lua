@@ -369,10 +369,12 @@ function Loop:train(target)
 end
 
 -- Train until `target` epochs are done, and on the way tell how it goes to whoever set `watch`: after every epoch that
--- watch.next(epoch) names, watch.tell(epoch) is called; where it returns true the reason is "pruned".
+-- watch.next(epoch) names, watch.tell(epoch) is called; where it returns true, or watch.over() does, the reason is
+-- "pruned".
 function Loop:train_watched(target)
   if not self.watch then return self:train(target) end
   while true do
+    if self.watch.over() then return "pruned" end
     local epoch = self.trainer:epoch()
     local reason = self:train(math.min(target, math.max(epoch + 1, self.watch.next(epoch))))
     local ended = reason ~= "epochs" or self.stopped

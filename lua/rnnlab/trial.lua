@@ -5,9 +5,14 @@
 -- bit what it is alone; where one of them fails they are run again one by one. The others are run one after another,
 -- or, where a pruner looks at the repeats of one configuration as one, in turns.
 --
+-- One that lasts writes checkpoints, and goes on from what it is given (trial_checkpoint.lua): what it tells in the end
+-- is to the bit what it would be had it never been stopped, and a pruner is asked at the same steps, with the same
+-- values.
+--
 -- A trial is judged on its training and validation data. Test data is looked at by `rnnlab best --rerun` alone.
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
+local keeps = require "rnnlab.trial_checkpoint"
 local prepare = require "rnnlab.prepare"
 local text = require "rnnlab.text"
 local training = require "rnnlab.training"
@@ -66,7 +71,7 @@ function Member:value_at(epoch)
   elseif name == "loss" then
     return trainer:losses(epoch)[1]
   elseif name == "best_loss" then
-    return require("rnnlab.outcome").best_of(trainer:losses_packed())
+    return require("rnnlab.outcome").best_of(trainer:losses_packed():sub(1, 8 * epoch))
   elseif self.logged and self.logged[name] then
     return self.logged[name]
   end
@@ -141,7 +146,17 @@ function Member:tell(result)
   result.params = self.params
   result.wall_s = self.wall or core.host.monotonic() - self.began
   result.train_s = self.train_s
+  if self.resumed then result.resumed = core.json.array(self.resumed) end
   self.ask("R" .. core.json.encode(result))
+  if not self.order.pruning then keeps.forget(self) end -- else once all repeats have ended: they are run as one
+end
+
+-- Seconds that it has trained beside others, and that it has taken in all.
+function Member:trained() return (self.before and self.before.train_s or 0) + self.pool.seconds / self.pool.count end
+
+function Member:spent()
+  return (self.before and self.before.wall_s or 0) + self.own
+    + (core.host.monotonic() - self.pool.began) / self.pool.count
 end
 
 local function is_out_of_memory(message)
@@ -221,18 +236,29 @@ local function no_folder(member)
       end
       member.logged = logged
     end,
-    append_packed = function() end, note = function() end, dir = function() return "." end,
+    append_packed = function() end, insert_column = function() end, note = function() end,
+    dir = function() return "." end,
   }
 end
 
 local no_progress = { update = function() end, clear = function() end }
 
+-- Make what it is trained by, and go on from where it was. False where that failed.
+function Member:make_loop()
+  return self:guard(function()
+    self:enter()
+    self.loop = training.new(self.ctx, no_folder(self), self.settings, no_progress)
+    self.trainer = self.loop.trainer
+    keeps.alone(self, self.loop)
+  end)
+end
+
 -- Train and tell. watch: see training.lua.
 function Member:train_alone(watch)
   return self:guard(function()
     self:enter()
-    local loop = training.new(self.ctx, no_folder(self), self.settings, no_progress)
-    loop.watch, self.trainer = watch, loop.trainer
+    local loop = self.loop
+    loop.watch = watch
     local reason = loop:go()
     if reason == "interrupted" then error("interrupted", 0) end
     self:enter()
@@ -244,6 +270,12 @@ function Member:train_alone(watch)
     self.train_s = self.trainer:seconds()
     self:tell(self:judge(reason, metrics))
   end)
+end
+
+-- Say which members go on.
+local function announce(members)
+  local said = keeps.said(members)
+  if said then members[1].ask("G" .. said) end
 end
 
 -- ---- what a pruner is asked ---------------------------------------------------------------------
@@ -262,36 +294,61 @@ local function ask_pruner(group, step)
   return false
 end
 
--- The repeats of one configuration, those that do not join, in turns: each a coroutine that gives way where the pruner
--- wants to know.
+-- A member's turn: a coroutine that trains it and gives way where the pruner wants to know.
+local function turn_of(member, group)
+  local turn = { member = member }
+  local watch = { next = function() return group.next end, over = function() return group.over end }
+  -- Where a pruner wants to know.
+  function watch.tell(epoch)
+    if coroutine.running() ~= turn.thread then return false end -- inside a coroutine of the script's
+    member.value = member:value_at(epoch)
+    member.said = member.said or {}
+    member.said[epoch] = member.value
+    return coroutine.yield(epoch)
+  end
+  turn.thread = coroutine.create(function() member:train_alone(watch) end)
+  return turn
+end
+
+-- To the next question: each trains, but for those that went on from behind it.
+local function round(turns, group)
+  local step
+  for _, turn in ipairs(turns) do
+    local member = turn.member
+    if coroutine.status(turn.thread) == "dead" then
+      turn.over = true
+    elseif not group.over and (member.at or 0) >= group.next then
+      member.value, step = member.said and member.said[group.next] or member.value, group.next
+    else
+      member:enter()
+      turn.begun = true
+      local ok, epoch = coroutine.resume(turn.thread, group.over)
+      if not ok then error(epoch, 0) end
+      step = epoch or step
+    end
+  end
+  return step
+end
+
+-- The repeats of one configuration, those that do not join, in turns.
 local function run_in_turns(group)
   local turns = {}
-  for i, member in ipairs(group.members) do
-    local turn = {}
-    local watch = { next = function() return group.next end }
-    -- Where a pruner wants to know.
-    function watch.tell(epoch)
-      if coroutine.running() ~= turn.thread then return false end -- inside a coroutine of the script's
-      member.value = member:value_at(epoch)
-      return coroutine.yield(epoch)
-    end
-    turn.member = member
-    turn.thread = coroutine.create(function() member:train_alone(watch) end)
-    turns[i] = turn
+  for _, member in ipairs(group.members) do
+    if member:make_loop() then turns[#turns + 1] = turn_of(member, group) end
   end
-  local stop = false
-  repeat
-    local step
-    for _, turn in ipairs(turns) do
-      if coroutine.status(turn.thread) ~= "dead" then
-        turn.member:enter()
-        local ok, epoch = coroutine.resume(turn.thread, stop)
-        if not ok then error(epoch, 0) end
-        step = epoch or step
-      end
+  announce(group.members)
+  local ok, problem = pcall(function()
+    repeat
+      local step = round(turns, group)
+      if step and not group.over then group.over = ask_pruner(group, step) end
+    until not step
+  end)
+  if not ok then
+    for _, turn in ipairs(core.stop_requested() and turns or {}) do -- the one that was training has kept itself
+      if turn.begun and coroutine.status(turn.thread) == "suspended" then turn.member.loop:keep() end
     end
-    if step and not stop then stop = ask_pruner(group, step) end
-  until not step
+    error(problem, 0)
+  end
 end
 
 -- ---- side by side -------------------------------------------------------------------------------
@@ -309,63 +366,92 @@ local function ensemble_of(members)
   return core.ensemble(trainers, 1), active
 end
 
--- Let them train until `target`; those that ended before are marked.
-local function advance(ensemble, active, target)
-  local reason
+-- Let them train until `target`; those that ended before are marked. saver: writes their checkpoints, or nil.
+local function advance(ensemble, active, target, pool, saver)
+  local reason, goal
   repeat
-    reason = ensemble:run(target, slice)
+    local began = core.host.monotonic()
+    goal = saver and saver:until_epoch(target) or target
+    reason = ensemble:run(goal, saver and saver:slice(slice) or slice)
+    pool.seconds = pool.seconds + core.host.monotonic() - began
+    for i, why in ipairs(ensemble:reasons()) do
+      if why == "diverged" or why == "stopped" then active[i].ended = why end
+    end
     if core.stop_requested() then error("interrupted", 0) end
-  until reason ~= "time"
-  for i, why in ipairs(ensemble:reasons()) do
-    if why == "diverged" or why == "stopped" then active[i].ended = why end
+    if saver then saver:write_due() end
+  until reason ~= "time" and goal == target
+end
+
+-- Did a member still train when it came to an epoch, at which a pruner is asked?
+local function trained_at(member, epoch)
+  local ended, last = member.ended, member.trainer:epoch()
+  return not ended or epoch < last or ended == "diverged" and epoch == last
+end
+
+-- After epoch `at`: ask for the groups whose time it is.
+local function ask_for(groups, at)
+  for _, group in ipairs(groups) do
+    if not group.over and group.next <= at then
+      local alive
+      for _, member in ipairs(group.members) do
+        if trained_at(member, at) then member.value, alive = member:value_at(at), true end
+      end
+      if alive and ask_pruner(group, at) then
+        group.over = true
+        for _, member in ipairs(group.members) do
+          member.ended = member.ended or "pruned"
+        end
+      end
+    end
   end
 end
 
--- members: all of one number of epochs. groups: by configuration, where a pruner is to be asked, else nil.
-local function train_side_by_side(members, groups)
-  local epochs = members[1].settings.epochs
-  for _, member in ipairs(members) do
-    member:enter()
-    member.trainer = member.ctx.box:call(core.trainer, (training.spec(member.ctx, member.settings)))
-    member.ctx.box:call(member.trainer.prepare, member.trainer)
-  end
-  local began, seconds, at = core.host.monotonic(), 0, 0
+-- members: all of one number of epochs, prepared. groups: by configuration, where a pruner is to be asked, else nil:
+-- those that go on were asked before what they are asked again, and get the same answers.
+local function train_side_by_side(members, groups, saver)
+  local epochs, pool, at = members[1].settings.epochs, members[1].pool, 0
   repeat
     local ensemble, active = ensemble_of(members)
     if not ensemble then break end
     local target = epochs
     for _, group in ipairs(groups or {}) do
-      if not group.stopped then target = math.min(target, math.max(at + 1, group.next)) end
+      if not group.over then target = math.min(target, math.max(at + 1, group.next)) end
     end
-    advance(ensemble, active, target)
-    seconds = seconds + ensemble:seconds()
+    advance(ensemble, active, target, pool, saver)
     at = target
-    for _, group in ipairs(at < epochs and groups or {}) do
-      if not group.stopped and group.next <= at then
-        local alive
-        for _, member in ipairs(group.members) do
-          if not member.ended then member.value, alive = member:value_at(at), true end
-        end
-        if alive and ask_pruner(group, at) then
-          group.stopped = true
-          for _, member in ipairs(group.members) do
-            member.ended = member.ended or "pruned"
-          end
-        end
-      end
-    end
+    if groups and at < epochs then ask_for(groups, at) end
   until at >= epochs
-  local each = (core.host.monotonic() - began) / #members
   for _, member in ipairs(members) do
-    member.train_s, member.wall = seconds / #members, member.own + each
+    member.train_s, member.wall = member:trained(), member:spent()
   end
+end
+
+-- The trainers of members that join. Returns what writes their checkpoints, or nil.
+local function prepare_side_by_side(members)
+  for _, member in ipairs(members) do
+    member:enter()
+    member.trainer = member.ctx.box:call(core.trainer, (training.spec(member.ctx, member.settings)))
+    member.ctx.box:call(member.trainer.prepare, member.trainer)
+  end
+  local saver = keeps.side_by_side(members)
+  announce(members)
+  return saver
 end
 
 -- Train members that join, and tell of each. False where one of them made the whole fail.
 local function run_side_by_side(members, groups)
-  local ok, problem = pcall(train_side_by_side, members, groups)
+  local saver
+  local pool = { began = core.host.monotonic(), seconds = 0, count = #members }
+  for _, member in ipairs(members) do member.pool = pool end
+  local ok, problem = pcall(function()
+    saver = prepare_side_by_side(members)
+    train_side_by_side(members, groups, saver)
+  end)
   if not ok then
-    if core.stop_requested() then error(problem, 0) end
+    if core.stop_requested() then
+      if saver then saver:write() end
+      error(problem, 0)
+    end
     if #members == 1 then
       members[1]:fail(errors.is(problem) and problem or tostring(problem))
       return true
@@ -428,38 +514,52 @@ end
 
 local function new_member(order, given, ask)
   return setmetatable({ order = order, number = given.trial, config = given.config, seed = given.seed,
-    overrides = given.overrides, params = given.params, ask = ask, began = core.host.monotonic() }, Member)
+    overrides = given.overrides, params = given.params, from = given.from, fence = given.fence, ask = ask,
+    began = core.host.monotonic() }, Member)
 end
 
+-- Returns those that could be opened, and all.
 local function open_all(order, trials, ask)
-  local members = {}
-  for _, given in ipairs(trials) do
+  local members, all = {}, {}
+  for i, given in ipairs(trials) do
     local member = new_member(order, given, ask)
+    all[i] = member
     if member:guard(member.open, member) then members[#members + 1] = member end
   end
-  return members
+  return members, all
+end
+
+-- A member that failed beside others, as it is given to be run alone: from what it has written itself, too.
+local function again_alone(member)
+  local from = { table.unpack(member.from or {}) }
+  if member.written then from[#from + 1] = member.written:match "[^/]*$" end
+  return { trial = member.number, config = member.config, seed = member.seed, overrides = member.overrides,
+    params = member.params, from = from, fence = member.fence }
 end
 
 -- message: JSON of { script =, cwd =, copy =, trust =, objective = { { name =, direction = } }?, pruning =, test =,
--- keep =, trials = { { trial =, config =, seed =, params =, overrides = {...} }, ... } }. ask("R" .. JSON) tells of a
--- trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop" or the step of the next question
--- (step 0: before the first).
+-- keep =, checkpoint = { folder =, writer =, every =, fence = }, trials = { { trial =, config =, seed =, params =,
+-- overrides = {...}, from = names of checkpoints?, fence = }, ... } }.
+-- ask("R" .. JSON) tells of a trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop" or
+-- the step of the next question (step 0: before the first); "W": a warning, "G": what goes on, "C": a checkpoint was
+-- written.
 function trial.run(message, ask)
   local order = core.json.decode(message)
   local joining, others = {}, {}
-  for _, member in ipairs(open_all(order, order.trials, ask)) do
+  local members, all = open_all(order, order.trials, ask)
+  for _, member in ipairs(members) do
     local list = member:joins() and joining or others
     list[#list + 1] = member
   end
-  for _, members in ipairs(by_epochs(joining)) do
-    local groups = order.pruning and by_config(members, ask)
+  for _, list in ipairs(by_epochs(joining)) do
+    local groups = order.pruning and by_config(list, ask)
     for _, group in ipairs(groups or {}) do
       ask_pruner(group, 0)
     end
-    if not run_side_by_side(members, groups) then
-      for _, member in ipairs(members) do -- one of them is the reason: each by itself
-        local again = open_all(order, { { trial = member.number, config = member.config, seed = member.seed,
-          overrides = member.overrides, params = member.params } }, ask)
+    if not run_side_by_side(list, groups) then
+      for _, member in ipairs(list) do -- one of them is the reason: each by itself
+        local again, made = open_all(order, { again_alone(member) }, ask)
+        all[#all + 1] = made[1]
         if again[1] then
           local alone = order.pruning and by_config(again, ask)
           for _, group in ipairs(alone or {}) do
@@ -475,8 +575,12 @@ function trial.run(message, ask)
     run_in_turns(group)
   end
   for _, member in ipairs(order.pruning and {} or others) do
-    member:train_alone()
+    if member:make_loop() then
+      announce { member }
+      member:train_alone()
+    end
   end
+  for _, member in ipairs(order.pruning and all or {}) do keeps.forget(member) end
   return "done"
 end
 

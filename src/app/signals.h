@@ -14,6 +14,10 @@ extern volatile int rnl_stop_flag;
 /* From here on a stop signal makes a waiting read(2) return (EINTR) instead of being restarted. */
 void rnl_signals_interrupt_reads(void);
 
+/* From here on only the first signal counts, and nothing is ended by a second one: for a worker, whose parent may pass
+ * on what the terminal or Slurm has sent to it, too, and ends it when it has waited long enough. */
+void rnl_signals_only_first(void);
+
 /* Forget what came: the REPL cancels a line and goes on. */
 void rnl_signals_clear(void);
 

@@ -52,7 +52,7 @@ const rnl_command rnl_command_sweep = {
   .options = (const rnl_option *const[]){&sampler, &trials, &repeats, &pruner, &objective, &rnl_option_jobs,
                                          &rnl_option_launcher,
                                          &deterministic, &keep, &retries, &rnl_option_timeout, &trial_timeout,
-                                         &trial_memory,
+                                         &trial_memory, &rnl_option_checkpoint_every,
                                          &stop_after, &fail_fast, &dry_run, &rnl_option_seed, &rnl_option_trust,
                                          &rnl_option_quiet, &partition, &account, &time, &cpus, &nodes_max, &sbatch,
                                          NULL},

@@ -1,4 +1,5 @@
 /* bind/lua_host.c: core.host, the machine, the process, the terminal and plain files. */
+#include <dirent.h>
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -194,6 +195,21 @@ static int host_temporary_folder(lua_State *L) {
   return 1;
 }
 
+/* list_folder(path) -> the names in it, in no order; empty where there is no such folder */
+static int host_list_folder(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  lua_newtable(L);
+  DIR *folder = opendir(path);
+  if (!folder) return 1;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    lua_pushstring(L, entry->d_name); /* out of memory here leaves the folder open, in a process at its end */
+    lua_rawseti(L, 2, (lua_Integer)lua_rawlen(L, 2) + 1);
+  }
+  closedir(folder);
+  return 1;
+}
+
 static int host_remove_folder(lua_State *L) {
   rnl_error err;
   rnl_lua_check(L, rnl_folder_remove(luaL_checkstring(L, 1), &err), &err);
@@ -289,6 +305,7 @@ static const luaL_Reg functions[] = {
   {"is_writable", host_is_writable},
   {"make_folder", host_make_folder},
   {"temporary_folder", host_temporary_folder},
+  {"list_folder", host_list_folder},
   {"remove_folder", host_remove_folder},
   {"sha256_file", host_sha256_file},
   {"sha256", host_sha256},

@@ -297,6 +297,11 @@ function host.make_folder(path) end
 ---@return string path
 function host.temporary_folder() end
 
+--- The names in a folder, in no order; none where there is no such folder.
+---@param path string
+---@return string[]
+function host.list_folder(path) end
+
 --- Remove a folder with all in it; links are removed, never followed.
 ---@param path string
 function host.remove_folder(path) end

@@ -107,6 +107,7 @@ local function close(sweep, ledger, ending, seconds, problem, index)
   sweep:write { status = status, ended = status ~= "running" and core.host.now_iso() or nil,
     wall_s = (tonumber(sweep.json.wall_s) or 0) + seconds, best = best_of(ledger),
     counts = next(ledger.counts) and ledger.counts or nil, error = problem and problem.message or nil }
+  if status == "finished" then require("rnnlab.sweep.checkpoints").clear(sweep.dir) end
   local unindexed = index ~= false and sweep:index(lines)
   if unindexed then warn("the index does not have it: %s", unindexed) end
 end
@@ -240,10 +241,14 @@ function command.resume(options)
   local launcher = options.launcher or sweep.json.plan and sweep.json.plan.launcher
   local module = launcher_of(launcher)
   local cluster = require "rnnlab.sweep.cluster"
+  if type(sweep.json.plan) == "table" and options.checkpoint_every then
+    sweep.json.plan.checkpoint_every = plans.checkpoint_every(options.checkpoint_every)
+  end
   cluster.check_idle(sweep)
   if module.options then return cluster.resume(sweep, options) end
+  local plan = sweep.json.plan
   sweep:take_over()
-  return go(sweep, sweep.json.plan, options)
+  return go(sweep, plan, options)
 end
 
 -- Seconds since some day of "2026-11-23T08:51:19.123456Z": years begin in March.

@@ -3,7 +3,7 @@
 --
 -- Lines: { event = "proposal", config, values, saw } what a configuration is and what its choice had seen
 --        { event = "result", trial, config, seed, status, values, metrics, curve, ... } how a trial ended
---        { event = "report", config, step, value } what a pruner was told
+--        { event = "report", config, step, value, stop } what a pruner was told, and whether it said stop
 --        { event = "slot", slot, seat, process, job } a slot of a cluster begins, for the seat-th time after the first
 --        { event = "left", slot, seat, code } and ends by itself
 -- Configurations and trials count from 1; trial (config - 1) * repeats + r is repeat r of its configuration.
@@ -121,6 +121,20 @@ function Ledger:report(line)
   end
 end
 
+-- What was answered to a report.
+function Ledger:answered(line)
+  local config = self.configs[line.config]
+  if not config then return end
+  config.answers = config.answers or {}
+  if config.answers[line.step] == nil then config.answers[line.step] = line.stop == true end
+end
+
+-- Was a configuration stopped at a step? nil: nobody asked.
+function Ledger:was_stopped(number, step)
+  local config = self.configs[number]
+  return config and config.answers and config.answers[step]
+end
+
 -- A slot of a cluster that begins or ends: its last seat is what counts.
 function Ledger:slot(line)
   local known = self.slots[line.slot]
@@ -133,7 +147,10 @@ function Ledger:take(line)
   if type(line) ~= "table" then return end
   if line.event == "proposal" and line.config and line.values then return self:propose(line) end
   if line.event == "result" and line.config and line.trial and line.status then return self:result(line) end
-  if line.event == "report" and line.config and line.step then return self:report(line) end
+  if line.event == "report" and line.config and line.step then
+    self:report(line)
+    return self:answered(line)
+  end
   if (line.event == "slot" or line.event == "left") and line.slot and line.seat then return self:slot(line) end
 end
 

@@ -339,6 +339,7 @@ function plan.make(options)
     keep = keep(options.keep or asked.keep or "best:1"), deterministic = options.deterministic or nil,
     stop_after = options.stop_after or asked.stop_after, timeout = options.timeout or asked.timeout,
     trial_timeout = options.trial_timeout or asked.trial_timeout, trial_memory = options.trial_memory,
+    checkpoint_every = plan.checkpoint_every(options.checkpoint_every),
     retries = whole(options.retries or 1, "--retries", 0, 1000), fail_fast = options.fail_fast or nil }
   local settings
   p.pruner, settings = pruner(options.pruner or asked.pruner or "none")
@@ -375,6 +376,14 @@ function plan.make(options)
     errors.usage("%s trials are too many; --trials takes fewer", text.thousands(p.planned))
   end
   return p, ctx, study
+end
+
+-- --checkpoint-every as it was given, checked; nil: as the script says.
+function plan.checkpoint_every(word)
+  if word == nil then return nil end
+  local passed, policy = pcall(require("rnnlab.checkpoint").policy, word, "--checkpoint-every")
+  if not passed then errors.usage("%s", policy) end
+  return word
 end
 
 -- The words a trial of configuration `point` is opened with. seed_offset: 0 for the first of its repeats.

@@ -38,6 +38,13 @@ function report.params(plan, line_or_params)
   return table.concat(words, " ")
 end
 
+-- A line of its own. always: also where nothing but failures is said.
+function Watch:say(line, always)
+  if self.quiet and not always then return end
+  self:clear()
+  io.stderr:write("rnnlab: ", text.one_line(line), "\n")
+end
+
 -- The first failure is shown at once, later ones are counted.
 function Watch:failed(line, scheduler)
   self.failures = self.failures + 1

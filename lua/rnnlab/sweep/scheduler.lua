@@ -15,6 +15,10 @@
 -- claims and, since the one before may still be on its way out somewhere, with journals of a new seat:
 -- (10^6 seat + s) * 1000. What was claimed by a slot that will not come again is claimed anew by one that has nothing
 -- else to do.
+--
+-- However it ends, workers are told by a signal and given time to write checkpoints of the trials under way; these, and
+-- those of workers that were killed, go on from there whoever runs them (checkpoints.lua).
+local checkpoints = require "rnnlab.sweep.checkpoints"
 local core = require "rnnlab.core"
 local plans = require "rnnlab.sweep.plan"
 local report = require "rnnlab.sweep.report"
@@ -30,6 +34,7 @@ local most_in_message = 64
 local slots_apart = 1000    -- numbers of journals from one slot to the next
 local look_again = 1        -- seconds until a slot that waits for others reads their journals again
 local adopt_apart = 3       -- seconds between two looks for slots that are gone
+local patience = 25         -- seconds that workers have to end between two steps; Slurm kills after 30
 scheduler.most_slots = 999999
 
 -- plan, dir, ledger, study; launcher: starts workers; jobs: how many at most; watch: is told what happens, see
@@ -40,8 +45,9 @@ function scheduler.new(options)
     launcher = options.launcher, jobs = options.jobs, watch = options.watch, slot = options.slot,
     results = options.dir:match "^(.*)/[^/]*$" or ".", name = options.dir:match "[^/]*$",
     timeout = options.timeout, workers = {}, slots = {}, head = 1, again = {}, next_config = 1, running = 0,
-    attempts = {}, told = 0, began = core.host.monotonic() }, Scheduler)
+    attempts = {}, told = 0, saved = 0, generations = {}, began = core.host.monotonic() }, Scheduler)
   if self.slot then self:find_own() end
+  self.from = checkpoints.tidy(self.dir, self.ledger, not self.slot)
   self.queue = self.ledger:missing(self.slot and function(number) return self.own[self:block(number)] end)
   self.learns = self.plan.sampler == "tpe"
   self.pruning = self.plan.pruner ~= "none"
@@ -59,8 +65,8 @@ function scheduler.new(options)
   return self
 end
 
--- Repeats are pruned as one, by their mean: where one is missing all of them are run again, as if for the first time.
--- Those that had ended keep the result they had.
+-- Repeats are pruned as one, by their mean: where one is missing all of them are run again, from their checkpoints if
+-- there are any. What was reported is not reported again (see question); those that had ended keep the result they had.
 function Scheduler:begin_again()
   local configs, queue = {}, {}
   for _, item in ipairs(self.queue) do
@@ -72,9 +78,8 @@ function Scheduler:begin_again()
   self.queue = queue
 end
 
--- All repeats of a configuration to the end of a list, its reports forgotten.
+-- All repeats of a configuration to the end of a list.
 function Scheduler:queue_all(list, number)
-  self.study:put(number - 1, self.ledger.configs[number].point, "running")
   for r = 1, self.plan.repeats do
     list[#list + 1] = { config = number, repeat_ = r }
   end
@@ -145,8 +150,9 @@ end
 -- What this slot claimed when it ran before.
 function Scheduler:find_own()
   self.own, self.unproposed = {}, {}
-  for block, slot in pairs((core.sweep.claims(self:claims()))) do
-    if slot == self.slot then self.own[block] = true end
+  local owners, generations = core.sweep.claims(self:claims())
+  for block, slot in pairs(owners) do
+    if slot == self.slot then self.own[block], self.generations[block] = true, generations[block] end
   end
   for number = 1, self.plan.trials do
     if self.own[self:block(number)] and not self.ledger.configs[number] then
@@ -192,18 +198,19 @@ function Scheduler:adopt()
   self.adopted_at = now
   self.ledger:read(self.dir)
   local owners, generations = core.sweep.claims(self:claims())
-  local gone = {}
+  local gone, adopted = {}, false
   for block = 1, self:block(self.plan.trials) do
     local owner = owners[block]
     if owner ~= self.slot and not self.own[block] and not self:is_over(block) then
       if owner and gone[owner] == nil then gone[owner] = self.gone(owner, self.ledger.slots[owner]) end
       local generation = owner and generations[block] + 1 or 0
       if (not owner or gone[owner]) and core.sweep.claim(self:claims(), block, self.slot, generation) then
-        self.own[block] = true
+        self.own[block], self.generations[block], adopted = true, generation, true
         self:take_in(block)
       end
     end
   end
+  if adopted then self.from = checkpoints.tidy(self.dir, self.ledger) end
   table.sort(self.unproposed)
 end
 
@@ -346,14 +353,17 @@ function Scheduler:message(trials, slot)
   local plan, list = self.plan, core.json.array {}
   for i, item in ipairs(trials) do
     local config = self.ledger.configs[item.config]
-    list[i] = { trial = self.ledger:trial_number(item.config, item.repeat_), config = item.config,
+    local number = self.ledger:trial_number(item.config, item.repeat_)
+    local block = self.slot and self:block(item.config)
+    list[i] = { trial = number, config = item.config, from = self.from[number],
+      fence = block and checkpoints.fence(self.dir, block, self.generations[block] or 0) or nil,
       seed = plan.seed + item.repeat_ - 1, params = plans.params(plan, self.study, config.point),
       overrides = plans.overrides(plan, self.study, config.point, item.repeat_ - 1) }
   end
   local script, cwd = plans.place(plan)
   return core.json.encode { script = script, cwd = cwd, copy = self.dir, trust = plan.trust,
     objective = plan.objective, pruning = self.pruning or nil, slot = slot, test = plan.test, keep = self:keep(),
-    trials = list }
+    checkpoint = checkpoints.place(self.dir, slot, plan.checkpoint_every, self.slot, self.seat), trials = list }
 end
 
 -- A new worker, in the first slot that is free.
@@ -414,6 +424,7 @@ function Scheduler:lost(worker, status, why)
     lost[#lost + 1] = number
   end
   table.sort(lost)
+  self.from = checkpoints.tidy(self.dir, self.ledger)
   local begun = {}
   for _, number in ipairs(lost) do
     local item = worker.trials[number]
@@ -427,6 +438,7 @@ function Scheduler:lost(worker, status, why)
         params = plans.params(self.plan, self.study, self.ledger.configs[item.config].point) }
       self.journal:write(core.json.encode(line) .. "\n")
       self:finished(worker, line)
+      checkpoints.remove(self.dir, self.from[number])
     else
       worker.trials[number] = nil
       self.running = self.running - 1
@@ -491,14 +503,20 @@ function Scheduler:question(worker, text_)
     self.processes:send(worker.id, "=" .. self:next_question(config, 0))
     return
   end
-  line.event = "report"
-  self.journal:write(core.json.encode(line) .. "\n")
-  self.ledger:report(line)
-  local stop = self.study:stops(config - 1, self:limit(config))
+  local stop = self.ledger:was_stopped(config, line.step) -- nil: it was not asked before
+  if stop == nil then
+    line.event = "report"
+    self.ledger:report(line)
+    stop = self.study:stops(config - 1, self:limit(config))
+    line.stop = stop or nil
+    self.ledger:answered(line)
+    self.journal:write(core.json.encode(line) .. "\n")
+  end
   self.processes:send(worker.id, "=" .. (stop and "stop" or self:next_question(config, line.step)))
 end
 
--- A line of a worker: R a result, ? a question, D its message is done, L it will leave, E an error that is no trial's.
+-- A line of a worker: R a result, ? a question, C it wrote a checkpoint, G what goes on from one, W a warning, D its
+-- message is done, L it will leave, E an error that is no trial's.
 function Scheduler:line(id, text_)
   local worker = self.workers[id]
   if not worker then return end
@@ -507,7 +525,11 @@ function Scheduler:line(id, text_)
   if kind == "R" then
     self:finished(worker, core.json.decode(text_:sub(2)))
   elseif kind == "?" then
-    self:question(worker, text_:sub(2))
+    if not self.ending then self:question(worker, text_:sub(2)) end
+  elseif kind == "C" then
+    self.saved = self.saved + 1
+  elseif kind == "G" or kind == "W" then
+    self.watch:say(text_:sub(2), kind == "W")
   elseif kind == "D" then
     if next(worker.trials) then self:lost(worker, "failed", "the worker did not say what became of it") end
     worker.count = 0
@@ -542,6 +564,18 @@ function Scheduler:any_busy()
   return false
 end
 
+-- Have workers end: those that train after the step under way, with a checkpoint. What they tell meanwhile counts.
+function Scheduler:stop_workers()
+  for _, worker in pairs(self.workers) do
+    if worker.count > 0 then self.processes:kill(worker.id, core.stop_requested() or 15) end
+  end
+  self.processes:finish(patience)
+  while true do
+    local kind, id, a = self.processes:wait(0)
+    if kind == "line" then self:line(id, a) elseif kind ~= "end" then break end
+  end
+end
+
 -- Run until all is done or something ends it. Returns "finished", "interrupted", "timeout" or "failed".
 function Scheduler:run()
   while true do
@@ -563,7 +597,7 @@ function Scheduler:run()
     self.watch:progress(self)
     self.journal:rest()
   end
-  if not self.ending then self.processes:finish(5) end -- they make their journals durable first
+  if self.ending then self:stop_workers() else self.processes:finish(5) end -- they make their journals durable first
   self.processes:close() -- whoever still runs is killed; its trial was not told and will be run again
   if self.slot then
     local code = self.ending == "interrupted" and 128 + core.stop_requested() or self.problem and 1 or 0

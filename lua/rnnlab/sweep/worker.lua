@@ -2,8 +2,8 @@
 -- of its own, and writes how they ended to results/SWEEP/journal-SLOT.jsonl before it tells.
 --
 -- A worker is fed by a scheduler: it reads messages from it, is answered when a pruner is to be asked, and ends with
--- it. `rnnlab worker DIR SLOT --self` is the slot of a cluster: a scheduler of its own, with workers of its own, that
--- shares the sweep's folder with the other slots.
+-- it. A signal ends it between two steps, with checkpoints of what it was at. `rnnlab worker DIR SLOT --self` is the
+-- slot of a cluster: a scheduler of its own, with workers of its own, that shares the sweep's folder with the others.
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 
@@ -18,10 +18,16 @@ function worker.new(options)
     states = core.fresh_states() }, Worker)
 end
 
--- Run a message of trials (JSON, see trial.lua). tell(line): of every trial that ended; ask(question) -> answer.
-function Worker:run(message, tell, ask)
+-- Run a message of trials (JSON, see trial.lua). tell(line): of every trial that ended; ask(question) -> answer;
+-- pass_on(line): what is only said.
+function Worker:run(message, tell, ask, pass_on)
   self.states:call("rnnlab.trial", "run", message, function(said)
-    if said:sub(1, 1) ~= "R" then return ask(said) end
+    local kind = said:sub(1, 1)
+    if kind == "?" then return ask(said) end
+    if kind ~= "R" then
+      pass_on(said)
+      return ""
+    end
     local line = said:sub(2)
     self.journal:write(line .. "\n")
     if line:find('"status": "oom"', 1, true) then self.leaving = true end
@@ -61,7 +67,7 @@ function worker.fed(options)
         local answer = self:hear()
         if not answer then error("the coordinator is gone", 0) end
         return answer:sub(2)
-      end)
+      end, core.sweep.worker_write)
     if core.stop_requested() then
       self.journal:close()
       return 128 + core.stop_requested()
@@ -78,10 +84,10 @@ function worker.fed(options)
 end
 
 -- The slot of a cluster. options: dir, slot, jobs. Returns 0 where nothing is left to claim, 128+n after signal n (its
--- trials are run again by the next one of this slot, or by another), 1 where the sweep cannot go on.
+-- trials go on in the next one of this slot, or in another), 1 where the sweep cannot go on.
 --
 -- In a Slurm task SIGUSR1 says that its time will soon be over. Then it goes back into the queue, unless no trial ended
--- in all the time it had: that would not end.
+-- and none came further in all the time it had: that would not end.
 function worker.slot(options)
   local core_json = core.host.read_file(options.dir .. "/sweep.json")
   if not core_json then errors.usage("%s has no sweep.json", options.dir) end
@@ -101,8 +107,8 @@ function worker.slot(options)
   if ending ~= "interrupted" then return 0 end
   local stop = core.stop_requested()
   if here and stop == 10 then
-    if s.told == 0 then
-      io.stderr:write "rnnlab: no trial ended in the time there was; a longer --time is needed\n"
+    if s.told == 0 and s.saved == 0 then
+      io.stderr:write "rnnlab: no trial came further in the time there was; a longer --time is needed\n"
     else
       local problem = slurm.requeue(here)
       if problem then io.stderr:write("rnnlab: the task could not be put back into the queue: ", problem, "\n") end

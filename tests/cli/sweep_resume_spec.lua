@@ -1,0 +1,240 @@
+-- sweep_resume_spec.lua: trials that are cut in their middle (a worker or the coordinator killed or told to stop) go on
+-- from their checkpoints: what they tell is to the bit what an uncut sweep gives, and no epoch but the last few is
+-- trained twice.
+local cli = require "helper"
+
+local script = [[
+local r = require "rnnlab"
+return r.experiment {
+  params = { hidden = r.int(3, 1, 8), lr = r.real(.01, 1e-4, 1e-1, "log"), epochs = 20000, batch = 0, patience = 0,
+             wait = 0 },
+  data = function(p, rng)
+    return { train = { x = rng:uniform(6, 20, 2), y = rng:uniform(6, 20, 1) },
+             val = { x = rng:uniform(4, 20, 2), y = rng:uniform(4, 20, 1) } }
+  end,
+  model = function(p) return r.rnn("elman", 2, p.hidden, 1) end,
+  loss = "mse", figures = false, BATCH STOPPING HOOK MAIN
+}
+]]
+
+-- on_epoch that keeps a state, draws random numbers, and notes every epoch in a file (--trust).
+local hook = [[on_epoch = function(run)
+    local s = run.state
+    s.n = (s.n or 0) + 1
+    s.sum = (s.sum or 0) + math.random()
+    run:log { n = s.n, sum = s.sum }
+    if s.n >= 50 then run:log { late = run.loss } end
+    if io.open("NOTES", "r") then
+      local file = io.open("NOTES", "a")
+      file:write(".")
+      file:close()
+    end
+  end,]]
+
+local main = [[main = function(p, run)
+    for i = 1, 4 do
+      run:train(p.epochs // 4)
+      run:set_lr(p.lr / (i + 1))
+    end
+  end,]]
+
+-- options: hook, main (true), batch, stopping: Lua text.
+local function write(options)
+  local text = script:gsub("BATCH", options.batch and "batch_size = " .. options.batch .. "," or "")
+    :gsub("STOPPING", function() return options.stopping and "early_stopping = " .. options.stopping .. "," or "" end)
+    :gsub("HOOK", function() return options.hook and hook:gsub("NOTES", cli.dir .. "/notes") or "" end)
+    :gsub("MAIN", function() return options.main and main or "" end)
+  cli.write(cli.dir .. "/s.lua", text)
+end
+
+local function now() return tonumber((cli.shell "date +%s.%N")) end
+
+local function dir(name) return cli.dir .. "/results/" .. name end
+
+-- The lines of a sweep's journals, decoded: { event = { lines } }; whole ones only.
+local function journals(name)
+  local events = { result = {}, report = {}, proposal = {} }
+  local list = cli.shell("ls " .. cli.quote(dir(name)) .. "/journal-*.jsonl 2>/dev/null")
+  for path in list:gmatch "[^\n]+" do
+    for line in (cli.read(path) or ""):gmatch "([^\n]*)\n" do
+      local object = cli.json(line)
+      local of = events[object.event]
+      if of then of[#of + 1] = object end
+    end
+  end
+  return events
+end
+
+-- What the trials of a sweep came to: trial -> its line without times, as { text =, resumed = }.
+local function outcome(name)
+  local trials = {}
+  for _, line in ipairs(journals(name).result) do
+    local resumed = line.resumed
+    for _, key in ipairs { "wall_s", "train_s", "resumed", "run" } do line[key] = nil end
+    trials[line.trial] = trials[line.trial] or { line = line, resumed = resumed }
+    assert.same(trials[line.trial].line, line) -- one that ran twice
+  end
+  return trials
+end
+
+-- What pruners were told and said: sorted texts; none twice.
+local function reports(name)
+  local list, seen = {}, {}
+  for _, line in ipairs(journals(name).report) do
+    local key = ("%d at %d"):format(line.config, line.step)
+    assert.is_nil(seen[key], "told twice: " .. key)
+    seen[key] = true
+    list[#list + 1] = ("%s: %.17g of %d%s"):format(key, line.value, line.repeats, line.stop and ", stopped" or "")
+  end
+  table.sort(list)
+  return list
+end
+
+-- Start a command in the background, in a shell that does not have it ignore SIGINT; its process.
+local function start(words)
+  local pid = cli.shell(("cd %s && { setsid sh -c 'echo $$ >pid; exec %s %s' >out 2>err & } && sleep .02; cat pid")
+    :format(cli.quote(cli.dir), cli.program, words))
+  return assert(tonumber(pid))
+end
+
+local function alive(pid)
+  return select(2, cli.shell(("[ -r /proc/%d/stat ] && ! grep -q ') Z' /proc/%d/stat"):format(pid, pid)))
+end
+
+local function wait_for(pid)
+  for _ = 1, 3000 do
+    if not alive(pid) then return end
+    cli.shell "sleep .01"
+  end
+  error "it does not end"
+end
+
+-- The workers of a process.
+local function workers_of(pid)
+  local pids = {}
+  for child in cli.shell(("cat /proc/%d/task/%d/children 2>/dev/null"):format(pid, pid)):gmatch "%d+" do
+    pids[#pids + 1] = tonumber(child)
+  end
+  return pids
+end
+
+local function checkpoints(name)
+  local list = {}
+  for file in cli.shell("ls " .. cli.quote(dir(name)) .. "/checkpoints 2>/dev/null"):gmatch "[^\n]+" do
+    list[#list + 1] = file
+  end
+  return list
+end
+
+-- Wait until a sweep has a checkpoint; false where it ended before.
+local function has_checkpoint(name, pid)
+  for _ = 1, 1000 do
+    if #checkpoints(name) > 0 then return true end
+    if not alive(pid) then return false end
+    cli.shell "sleep .01"
+  end
+  return false
+end
+
+local codes = { INT = 130, TERM = 143, USR1 = 138 }
+
+-- Cut a new sweep, which will be called `name`, in its middle, in the way `how` says, and have it run to its end.
+-- Returns whether it was cut.
+local function cut(words, how, name)
+  local pid = start("sweep s.lua " .. words .. " --checkpoint-every .05s --json")
+  if not has_checkpoint(name, pid) then return false end
+  cli.shell "sleep .1"
+  local target, signal = how:match "(%a+) (%w+)"
+  if target == "worker" then
+    local workers = workers_of(pid)
+    cli.shell(("kill -%s %d 2>/dev/null"):format(signal, workers[1] or pid))
+    wait_for(pid)
+    return true
+  end
+  cli.shell(("kill -%s %d 2>/dev/null"):format(signal, pid))
+  wait_for(pid)
+  local workers = cli.shell("cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '")
+  assert.is_nil(workers:find(dir(name) .. " ", 1, true), "a worker was left behind")
+  local err = cli.read(cli.dir .. "/err")
+  if codes[signal] and not err:find("rnnlab resume " .. name .. " goes on", 1, true) then return false end
+  local got = cli.run("resume " .. name .. " --json " .. (words:match "%-%-jobs %d+" or ""))
+  assert.equal(0, got.code, got.err)
+  cli.write(cli.dir .. "/err", err .. got.err)
+  return true
+end
+
+local function resumed(trials)
+  local n = 0
+  for _, trial in pairs(trials) do
+    for _, epoch in ipairs(trial.resumed or {}) do
+      if epoch > 0 then n = n + 1 end
+    end
+  end
+  return n
+end
+
+local cases = {
+  { "that train beside others", "hidden=2,3,4,5 --jobs 2 epochs=30000" },
+  { "in batches", "hidden=2,3,4 --jobs 2 epochs=5000", batch = 2 },
+  { "that stop early", "hidden=2,3,4 --repeats 2 --jobs 2 epochs=200000 --keep best:2",
+    stopping = "{ patience = 30000 }" },
+  { "with on_epoch", "hidden=2,3,4 --jobs 2 epochs=8000", hook = true },
+  { "with main", "hidden=2,3 --jobs 2 epochs=30000", main = true },
+  { "that a pruner looks at", "lr=log:1e-4..1e-1 --sampler random --trials 6 --repeats 3 --jobs 2 epochs=15000 "
+    .. "--pruner asha --deterministic" },
+  { "with on_epoch that a pruner looks at", "lr=log:1e-4..1e-1 --sampler sobol --trials 6 --repeats 2 --jobs 2 "
+    .. "epochs=6000 --pruner median --deterministic --objective sum", hook = true },
+  { "that a pruner looks at and stop early", "lr=log:1e-3..1e-1 --sampler random --trials 6 --repeats 3 --jobs 2 "
+    .. "epochs=60000 --pruner hyperband --deterministic", stopping = "{ patience = 25000 }" },
+  { "of tpe", "lr=log:1e-3..1e-1 hidden --sampler tpe --trials 12 --jobs 2 epochs=12000 --deterministic" },
+}
+
+local ways = { "coordinator INT", "coordinator KILL", "worker KILL", "worker TERM", "coordinator TERM", "worker USR1" }
+
+describe("trials that were cut", function()
+  before_each(cli.fresh)
+  after_each(cli.clean)
+
+  for i, case in ipairs(cases) do
+    it("go on to the bit: " .. case[1], function()
+      write(case)
+      local got = cli.run("sweep s.lua " .. case[2] .. " --json")
+      assert.equal(0, got.code, got.err)
+      local whole, told = outcome "s-sweep-1", reports "s-sweep-1"
+      local best = cli.json(cli.last_line(got.out)).best.run
+      local went_on = 0
+      for k = 0, 2 do
+        local how = ways[(2 * i + k) % #ways + 1]
+        cli.shell("rm -rf " .. cli.quote(dir "s-sweep-2"))
+        if cut(case[2], how, "s-sweep-2") then
+          local after = outcome "s-sweep-2"
+          for number, trial in pairs(whole) do
+            assert.is_truthy(after[number], how .. ": a trial is lost")
+            assert.same(trial.line, after[number].line, how)
+          end
+          assert.same(told, reports "s-sweep-2")
+          assert.is_false(cli.exists(dir "s-sweep-2" .. "/checkpoints"), "checkpoints are left behind")
+          for _, file in ipairs { "model.safetensors", "metrics.csv", "predictions.npz" } do
+            assert.equal(cli.read(("%s/%s/%s"):format(dir "s-sweep-1", best, file)),
+              cli.read(("%s/%s/%s"):format(dir "s-sweep-2", best, file)), how .. ": " .. file)
+          end
+          went_on = went_on + resumed(after)
+        end
+      end
+      assert.is_true(went_on > 0, "none went on from a checkpoint")
+    end)
+  end
+
+  it("do not train again what they have trained", function()
+    write { hook = true }
+    cli.write(cli.dir .. "/notes", "")
+    local words = "hidden=3,4 --jobs 1 epochs=15000 --trust --keep none"
+    assert.is_true(cut(words, "coordinator TERM", "s-sweep-1"))
+    assert.equal(1, resumed(outcome "s-sweep-1"))
+    assert.equal(30000, #cli.read(cli.dir .. "/notes")) -- not one, since it was told
+    cli.write(cli.dir .. "/notes", "")
+    assert.is_true(cut(words, "worker KILL", "s-sweep-2"))
+    assert.is_true(#cli.read(cli.dir .. "/notes") < 30000 + 10000) -- those since the last checkpoint
+    assert.matches("trial %d goes on after epoch %d+", cli.read(cli.dir .. "/err"))
+  end)
+end)
