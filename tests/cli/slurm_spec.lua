@@ -188,6 +188,95 @@ describe("a task", function()
     assert.equal("20", cli.shell("cat " .. dir .. "/journal-*.jsonl | grep -c '\"event\": \"result\"'"))
   end)
 
+  -- Scripts whose trials take some seconds.
+  local long = "sweep s.lua lr=0.01,0.02 epochs=250000 --keep none --checkpoint-every .05s --launcher slurm --json"
+
+  local function start(slot)
+    return tonumber((cli.shell(("cd %s; PATH=%s:$PATH; { exec %s worker results/s-sweep-1 %d --self >/dev/null 2>said%d & } && echo $!")
+      :format(cli.dir, path, cli.quote(cli.program), slot, slot))))
+  end
+
+  local function until_there(pattern)
+    for _ = 1, 1500 do
+      local list = cli.shell(("ls %s/results/s-sweep-1/%s 2>/dev/null"):format(cli.dir, pattern))
+      if list ~= "" then return list end
+      cli.shell "sleep .01"
+    end
+    error(pattern .. " does not come")
+  end
+
+  local function wait_for(pid) cli.shell(("while kill -0 %d 2>/dev/null; do sleep .02; done"):format(pid)) end
+
+  local function results_of(name)
+    local list = {}
+    for line in cli.shell(("cat %s/results/%s/journal-*.jsonl"):format(cli.dir, name)):gmatch "[^\n]+" do
+      local o = cli.json(line)
+      if o.event == "result" then list[#list + 1] = o end
+    end
+    return list
+  end
+
+  local function same_as_uncut()
+    cli.run "sweep s.lua lr=0.01,0.02 epochs=250000 --keep none --quiet"
+    local whole = {}
+    for _, line in ipairs(results_of "s-sweep-2") do whole[line.trial] = line end
+    for _, line in ipairs(results_of "s-sweep-1") do
+      assert.same(whole[line.trial].metrics, line.metrics)
+      assert.same(whole[line.trial].curve, line.curve)
+    end
+    assert.is_false(cli.exists(cli.dir .. "/results/s-sweep-1/checkpoints"))
+  end
+
+  it("goes back into the queue when its time is over, though no trial has ended, and goes on from there", function()
+    run(long)
+    local pid = start(1)
+    until_there "checkpoints/*.safetensors"
+    cli.shell(("kill -USR1 %d"):format(pid))
+    wait_for(pid)
+    fake("squeue", "exit 0")
+    assert.equal(0, #results_of "s-sweep-1")
+    local got = run("worker results/s-sweep-1 1 --self --quiet")
+    assert.equal(0, got.code, got.err)
+    local lines = results_of "s-sweep-1"
+    assert.equal(2, #lines)
+    assert.is_true(#(lines[1].resumed or {}) + #(lines[2].resumed or {}) > 0)
+    object(run "collect s-sweep-1 --json")
+    same_as_uncut()
+  end)
+
+  it("goes on from the checkpoints of one that was killed", function()
+    run(long)
+    local pid = start(1)
+    until_there "checkpoints/*.safetensors"
+    cli.shell(("kill -9 %d"):format(pid))
+    local got = run "worker results/s-sweep-1 2 --self"
+    assert.equal(0, got.code, got.err)
+    assert.matches("trial %d goes on after epoch %d+", got.err)
+    object(run "collect s-sweep-1 --json")
+    same_as_uncut()
+  end)
+
+  it("is fenced off where it was taken for dead and lives", function()
+    run(long)
+    local pid = start(1)
+    local file = until_there "checkpoints/*.safetensors"
+    assert.matches("trial%-%d%-1001%.safetensors", file)
+    -- what everybody sees of it: another machine, whose task is over
+    local journal = cli.dir .. "/results/s-sweep-1/journal-1000.jsonl"
+    cli.write(journal, (cli.read(journal):gsub('"process": {.-}', '"job": {"job": 55, "task": 8, "id": 63}, "process": '
+      .. '{"pid": 1, "start": 1, "boot_id": "another", "host": "another"}')))
+    fake("squeue", "printf '8|NODE_FAIL|n1|None\\n'")
+    local got = run "worker results/s-sweep-1 2 --self"
+    assert.equal(0, got.code, got.err)
+    assert.matches("trial %d goes on after epoch %d+", got.err)
+    wait_for(pid)
+    assert.matches("no checkpoint %(the one before is kept%): the trial was taken over by another task",
+      cli.read(cli.dir .. "/said1"))
+    assert.is_true(#results_of "s-sweep-1" > 2) -- they ran twice
+    assert.equal(2, object(run "collect s-sweep-1 --json").done) -- and count once
+    same_as_uncut()
+  end)
+
   it("takes over what one on another machine had if Slurm says that it is over", function()
     run(sweep .. "--json")
     local dir = cli.dir .. "/results/s-sweep-1"

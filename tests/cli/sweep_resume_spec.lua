@@ -90,9 +90,9 @@ local function reports(name)
   return list
 end
 
--- Start a command in the background, in a shell that does not have it ignore SIGINT; its process.
+-- Start a command in the background, with SIGINT as at a terminal (a shell has what is in the background ignore it); its process.
 local function start(words)
-  local pid = cli.shell(("cd %s && { setsid sh -c 'echo $$ >pid; exec %s %s' >out 2>err & } && sleep .02; cat pid")
+  local pid = cli.shell(("cd %s && { setsid env --default-signal=INT sh -c 'echo $$ >pid; exec %s %s' >out 2>err & } && sleep .02; cat pid")
     :format(cli.quote(cli.dir), cli.program, words))
   return assert(tonumber(pid))
 end
@@ -236,5 +236,90 @@ describe("trials that were cut", function()
     assert.is_true(cut(words, "worker KILL", "s-sweep-2"))
     assert.is_true(#cli.read(cli.dir .. "/notes") < 30000 + 10000) -- those since the last checkpoint
     assert.matches("trial %d goes on after epoch %d+", cli.read(cli.dir .. "/err"))
+  end)
+
+  -- A sweep of two trials that was stopped in its first one: what its checkpoint is called.
+  local function stopped()
+    write {}
+    local pid = start "sweep s.lua hidden=3,4 epochs=40000 --jobs 1 --keep none --checkpoint-every .05s"
+    assert.is_true(has_checkpoint("s-sweep-1", pid))
+    cli.shell(("kill -INT -%d"):format(pid)) -- as a terminal does it: to all of them
+    wait_for(pid)
+    local files = checkpoints "s-sweep-1"
+    assert.same({ "trial-1-1.safetensors" }, files)
+    return dir "s-sweep-1" .. "/checkpoints/" .. files[1]
+  end
+
+  -- Resume it; the lines about its checkpoints.
+  local function lines_of_resume()
+    local got = cli.run "resume s-sweep-1 --json --quiet"
+    assert.equal(0, got.code, got.err)
+    assert.is_false(cli.exists(dir "s-sweep-1" .. "/checkpoints"))
+    cli.run "sweep s.lua hidden=3,4 epochs=40000 --keep none --quiet"
+    local whole = outcome "s-sweep-2"
+    for number, trial in pairs(outcome "s-sweep-1") do
+      if trial.line.params.epochs == nil then assert.same(whole[number].line.curve, trial.line.curve) end
+    end
+    return got.err
+  end
+
+  it("begin anew, and say so in a line, where the checkpoint is damaged", function()
+    local file = stopped()
+    cli.write(file, cli.read(file):sub(1, 5000))
+    local said = lines_of_resume()
+    assert.matches("^rnnlab: trial 1 starts from its beginning; its checkpoint cannot be used: [^\n]*trial%-1%-1[^\n]*\n$",
+      said)
+    assert.is_nil(outcome "s-sweep-1"[1].resumed)
+  end)
+
+  it("begin anew where it is another trial's, another script's or of other parameters", function()
+    local file = stopped()
+    cli.shell(("mv %s %s"):format(file, (file:gsub("trial%-1", "trial-2"))))
+    assert.matches("^rnnlab: trial 2 starts from its beginning; [^\n]* is not of this trial\n$", lines_of_resume())
+    cli.clean()
+    cli.fresh()
+    stopped()
+    local copy = dir "s-sweep-1" .. "/script.lua"
+    cli.write(copy, cli.read(copy) .. "-- edited\n")
+    assert.matches("^rnnlab: trial 1 starts from its beginning; [^\n]* is of another script\n$", lines_of_resume())
+    cli.clean()
+    cli.fresh()
+    stopped()
+    local plan = dir "s-sweep-1" .. "/sweep.json"
+    cli.write(plan, (cli.read(plan):gsub('"epochs=40000"', '"epochs=40000", "patience=1"')))
+    assert.matches("^rnnlab: trial 1 starts from its beginning; [^\n]* is of other parameters %(epochs=40000 hidden=3 "
+      .. "seed=1%)\n$", lines_of_resume())
+  end)
+
+  it("go on from what came further where two have run them", function()
+    local file = stopped()
+    local older = file:gsub("%-1%.safe", "-77.safe")
+    cli.shell(("cp %s %s"):format(file, older))
+    local pid = start "resume s-sweep-1 --jobs 1 --checkpoint-every .05s"
+    local before = cli.read(file)
+    for _ = 1, 500 do
+      if cli.read(file) ~= before then break end
+      cli.shell "sleep .01"
+    end
+    cli.shell(("kill -TERM %d"):format(pid))
+    wait_for(pid)
+    cli.write(older .. ".tmp-1-0", "half") -- of a writer that was killed
+    cli.write(dir "s-sweep-1" .. "/checkpoints/trial-2-9.safetensors", "nothing of use")
+    assert.matches("trial 2 starts from its beginning", lines_of_resume())
+    local went_on = outcome "s-sweep-1"[1].resumed
+    assert.equal(2, #went_on)
+    assert.is_true(went_on[2] > went_on[1])
+  end)
+
+  it("keep none where none are wanted", function()
+    write {}
+    assert.equal(0, cli.run("sweep s.lua hidden=3,4 epochs=30000 --keep none --checkpoint-every off").code)
+    local got = cli.run "sweep s.lua hidden=3,4 --checkpoint-every often"
+    assert.equal(2, got.code)
+    assert.matches("^rnnlab: %-%-checkpoint%-every must be a time or a number of epochs", got.err)
+    got = cli.run("sweep s.lua hidden=3,4 epochs=900000 --jobs 2 --keep none --checkpoint-every off",
+      { signal = { "TERM", .4 } })
+    assert.equal(143, got.code)
+    assert.same({}, checkpoints "s-sweep-2")
   end)
 end)
