@@ -39,14 +39,11 @@ local function foreign(own, theirs)
   if theirs.side ~= own.side then return "is of a trial that was trained in another way" end
 end
 
--- Put into a loop what it is to write beside its own state.
-local function mark(member, loop, side)
+-- What is written beside the state of a member's loop.
+local function of_trial(member, side)
   local own = identity(member, side)
-  function loop.of_trial()
-    own.resumed, own.said = member.resumed, member.said
-    own.train_s = side and member:trained() or nil
-    return own
-  end
+  own.resumed, own.said = member.resumed, member.said
+  own.train_s = side and member:trained() or nil
   return own
 end
 
@@ -109,8 +106,9 @@ local function candidates(member)
 end
 
 -- Take over what the last checkpoint has, where there is one that can be used; else a line says why not.
-local function go_on(member, loop, own)
-  local problem
+local function go_on(member, loop, side)
+  if not member.from then return end
+  local own, problem = identity(member, side), nil
   for _, candidate in ipairs(candidates(member)) do
     local ok, head = pcall(checkpoint.load, loop, candidate.path, function(head)
       local reason = foreign(own, head.trial)
@@ -137,8 +135,8 @@ end
 
 -- A member that trains by itself, with its loop (training.lua): checkpoints from now on, and what it goes on from.
 function keeps.alone(member, loop)
-  local own = mark(member, loop)
-  go_on(member, loop, own)
+  function loop.of_trial() return of_trial(member) end
+  go_on(member, loop)
   if member.before then member.began = member.began - member.before.wall_s end
   loop.began, loop.keeper = member.began, keeper_of(member)
   if loop.keeper then loop.keeper.epoch = loop.trainer:epoch() end
@@ -149,6 +147,10 @@ end
 -- A member of an ensemble as checkpoint.lua sees a loop.
 local Side = {}
 Side.__index = Side
+
+local function side_of(member)
+  return setmetatable({ member = member, ctx = member.ctx, run = {}, trainer = member.trainer }, Side)
+end
 
 function Side:trainers() return { self.member.trainer } end
 
@@ -161,6 +163,8 @@ function Side:resume(snapshot)
   self.member.ended = self.ended
 end
 
+function Side:of_trial() return of_trial(self.member, true) end
+
 function Side.write_rows() end -- there are none
 
 local Saver = {}
@@ -169,14 +173,15 @@ Saver.__index = Saver
 -- Members whose trainers are prepared: take over what there is, and give what writes their checkpoints (nil: none are
 -- wanted).
 function keeps.side_by_side(members)
-  local saver = setmetatable({ members = members, loops = {}, keepers = {} }, Saver)
   for _, member in ipairs(members) do
-    local loop = setmetatable({ member = member, ctx = member.ctx, run = {}, trainer = member.trainer }, Side)
-    go_on(member, loop, mark(member, loop, true))
-    saver.loops[member], saver.keepers[member] = loop, keeper_of(member)
+    if member.from then
+      member.side = side_of(member)
+      go_on(member, member.side, true)
+    end
   end
-  saver.clock = saver.keepers[members[1]] -- of all of them
-  if not saver.clock then return nil end
+  local policy = policy_of(members[1])
+  if not policy then return nil end
+  local saver = setmetatable({ members = members, clock = checkpoint.keeper(nil, policy) }, Saver)
   saver.clock.epoch = saver:epoch()
   return saver
 end
@@ -205,7 +210,9 @@ end
 function Saver:write()
   local began = core.host.monotonic()
   for _, member in ipairs(self.members) do
-    local loop, keeper = self.loops[member], self.keepers[member]
+    member.side = member.side or side_of(member)
+    member.side.keeper = member.side.keeper or keeper_of(member)
+    local loop, keeper = member.side, member.side.keeper
     if keeper and (member.trainer:steps() > (member.steps or 0) or member.ended ~= loop.ended) then
       loop.began = core.host.monotonic() - member:spent()
       if keeper:write(loop) then loop.ended = member.ended end
