@@ -52,6 +52,10 @@ int64_t rnl_run_number(const char *name, const char *experiment);
 rnl_status rnl_run_write_json(const char *dir, const json_t *json, bool durable, rnl_error *err);
 rnl_status rnl_record_write(const char *dir, const char *file, const json_t *json, bool durable, rnl_error *err);
 
+/* batch.c: a sweep that says it runs on Slurm, where nothing of it runs or waits any more? False where that is not
+ * known. */
+bool rnl_batch_is_over(const char *dir, const json_t *json);
+
 /* Make the next free folder <results_dir>/<experiment>-<n>; *name and *dir are the caller's to rnl_free. */
 rnl_status rnl_claim_folder(char **name, char **dir, const char *results_dir, const char *experiment,
                             rnl_error *err);

@@ -63,7 +63,8 @@ static rnl_status add_last_row(rnl_run_record *record, rnl_error *err) {
 static rnl_status read_file(rnl_run_record *out, rnl_error *err) {
   char *path = rnl_path_join(out->dir, out->is_sweep ? RNL_SWEEP_FILE : RNL_RUN_FILE);
   rnl_status status = path ? rnl_json_read_file(&out->json, path, err) : out_of_memory(err, out->dir);
-  if (status == RNL_OK && says_running(out->json) && process_is_dead(out->json)) {
+  if (status == RNL_OK && says_running(out->json) &&
+      (process_is_dead(out->json) || (out->is_sweep && rnl_batch_is_over(out->dir, out->json)))) {
     /* It may have closed its run between our reading and its end: what the file says now is final. */
     json_decref(out->json);
     out->json = NULL;

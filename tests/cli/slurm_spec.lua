@@ -104,7 +104,7 @@ describe("rnnlab sweep --launcher slurm", function()
     assert.matches("#SBATCH %-%-array=0%-2%%3\n", cli.read(folder .. "/tasks.sh"))
     assert.matches("s%-sweep%-1' %-%-finish 4 ", cli.read(folder .. "/collect.sh"))
     assert.equal("running", cli.json(cli.read(cli.dir .. "/results/s-sweep-1/sweep.json")).status)
-    assert.matches("s%-sweep%-1 .*running", run("ls").out)
+    assert.matches("s%-sweep%-1 .*running", run("ls", { PATH = "/usr/bin:/bin" }).out) -- there is no squeue to ask
   end)
 
   it("says in a line what Slurm says, and leaves a failed sweep behind, not a running one", function()
@@ -117,6 +117,60 @@ describe("rnnlab sweep --launcher slurm", function()
     cli.shell("rm " .. path .. "/scontrol " .. path .. "/sbatch")
     if select(2, cli.shell "PATH=/usr/bin:/bin command -v scontrol") then return end -- there is a real one
     refused(sweep, 1, "scontrol")
+  end)
+
+  it("says what is true where its jobs were cancelled by hand", function()
+    object(run(sweep .. "--json"))
+    -- squeue says that a task is in a state, in whatever form it is asked.
+    local function states(state) return ("case $* in *%%K*) echo '0|%s||None';; *) echo %s;; esac"):format(state, state) end
+    local function said(squeue)
+      fake("squeue", squeue)
+      local ls = run("ls").out:match "s%-sweep%-1 +(%a+)"
+      assert.matches("status +" .. ls, run("show s-sweep-1").out)
+      assert.equal(ls, object(run "sweep-status s-sweep-1 --json").status)
+      assert.matches(ls == "running" and "s%-sweep%-1" or "no runs", run("ls status=running").out .. "no runs")
+      return ls
+    end
+    assert.equal("running", said(states "PENDING"))
+    assert.matches("squeue .*%-%-jobs=102,103\n", calls())
+    assert.equal("running", said "echo 'squeue: error: no controller' >&2; exit 1")
+    assert.equal("interrupted", said(states "CANCELLED"))
+    assert.equal("interrupted", said "echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1")
+    -- submitted again: the jobs of before do not count
+    assert.equal(0, run("resume s-sweep-1").code)
+    assert.equal("running", said(("case $* in *--jobs=102*) %s;; *) %s;; esac"):format(states "CANCELLED",
+      states "PENDING")))
+    -- nobody has written down that all of it is done
+    for slot = 1, 3 do run(("worker results/s-sweep-1 %d --self --quiet"):format(slot)) end
+    fake("squeue", states "CANCELLED")
+    assert.equal("finished", object(run "sweep-status s-sweep-1 --json").status)
+    assert.matches("s%-sweep%-1 +interrupted .* 20 ", run("ls").out)
+    run "collect s-sweep-1 --quiet"
+    assert.matches("s%-sweep%-1 +finished", run("ls").out)
+  end)
+
+  it("ends when the time of the sweep is over, counted from its first task", function()
+    object(run(sweep .. "work=1e6 --trials 2000 --timeout 2s --json"))
+    local began = os.time()
+    assert.equal(0, run("worker results/s-sweep-1 1 --self --quiet").code)
+    local took, done = os.time() - began, object(run "sweep-status s-sweep-1 --json").done
+    assert.is_true(took >= 1 and took < 20 and done > 0 and done < 2000)
+    local got = run "worker results/s-sweep-1 2 --self --quiet" -- a task that comes late
+    assert.equal(0, got.code)
+    assert.equal("rnnlab: the time of the sweep is over\n", got.err)
+    assert.equal(done, object(run "sweep-status s-sweep-1 --json").done)
+    assert.matches("its time, 2.00 s, is over", run("sweep-status s-sweep-1").out)
+    assert.equal(0, run("collect s-sweep-1 --finish 4 --jobs 1 --quiet").code) -- runs nothing more either
+    local json = cli.json(cli.read(cli.dir .. "/results/s-sweep-1/sweep.json"))
+    assert.same({ "interrupted", done }, { json.status, object(run "sweep-status s-sweep-1 --json").done })
+    -- one that goes on has its own
+    object(run "resume s-sweep-1 --timeout 1s --json")
+    fake("squeue", "echo RUNNING")
+    assert.matches("ends in 1.00 s at the latest", run("sweep-status s-sweep-1").out)
+    assert.equal(0, run("worker results/s-sweep-1 1 --self --quiet").code)
+    assert.is_true(object(run "sweep-status s-sweep-1 --json").done > done)
+    cli.write(cli.dir .. "/t.lua", (script:gsub("loss =", "sweep = { 'lr', timeout = 90 }, loss =")))
+    assert.equal(90, object(run "sweep t.lua --launcher slurm --dry-run --json").plan.timeout)
   end)
 
   it("tells how it stands, keeps others off while it does, and is cancelled", function()
@@ -196,6 +250,14 @@ describe("a task", function()
       :format(cli.dir, path, cli.quote(cli.program), slot, slot))))
   end
 
+  -- Both configurations are slot 1's.
+  local function submit()
+    object(run(long))
+    local claims = cli.dir .. "/results/s-sweep-1/claims"
+    cli.shell("mkdir " .. claims)
+    for block = 1, 2 do cli.write(claims .. "/" .. block, "1\n") end
+  end
+
   local function until_there(pattern)
     for _ = 1, 1500 do
       local list = cli.shell(("ls %s/results/s-sweep-1/%s 2>/dev/null"):format(cli.dir, pattern))
@@ -228,7 +290,7 @@ describe("a task", function()
   end
 
   it("goes back into the queue when its time is over, though no trial has ended, and goes on from there", function()
-    run(long)
+    submit()
     local pid = start(1)
     until_there "checkpoints/*.safetensors"
     cli.shell(("kill -USR1 %d"):format(pid))
@@ -245,7 +307,7 @@ describe("a task", function()
   end)
 
   it("goes on from the checkpoints of one that was killed", function()
-    run(long)
+    submit()
     local pid = start(1)
     until_there "checkpoints/*.safetensors"
     cli.shell(("kill -9 %d"):format(pid))
@@ -257,7 +319,7 @@ describe("a task", function()
   end)
 
   it("is fenced off where it was taken for dead and lives", function()
-    run(long)
+    submit()
     local pid = start(1)
     local file = until_there "checkpoints/*.safetensors"
     assert.matches("trial%-%d%-1001%.safetensors", file)

@@ -81,14 +81,15 @@ end
 -- ---- submitting ---------------------------------------------------------------------------------
 
 local function submit(sweep, plan, most, options)
-  sweep:write { status = "running", process = { host = "Slurm" } }
+  local before = #slurm.jobs(sweep.dir)
+  sweep:write { status = "running", process = { host = "Slurm", jobs = before }, submitted = os.time(), plan = plan }
   local ok, job, behind, tasks = pcall(slurm.submit, sweep.dir, plan, most)
   if not ok then
     local problem = errors.is(job) and job or errors.new(1, tostring(job))
     local submitted = slurm.jobs(sweep.dir)
-    sweep:write { status = #submitted > 0 and "running" or "failed", error = problem.message }
+    sweep:write { status = #submitted > before and "running" or "failed", error = problem.message }
     errors.throw(problem.exit, "%s: %s%s", sweep.name, problem.message,
-      #submitted > 0 and (" (job %d is submitted)"):format(submitted[#submitted].job) or "")
+      #submitted > before and (" (job %d is submitted)"):format(submitted[#submitted].job) or "")
   end
   if options.json then
     out(core.json.encode { sweep = sweep.name, dir = sweep.dir, status = "running", planned = plan.planned, job = job,
@@ -107,10 +108,6 @@ function cluster.sweep(plan, ctx, study, asked, options)
   local most = slurm.array_size(options.dry_run)
   plan.launcher, plan.slurm = "slurm", asked
   plan.block = slurm.block(plan, most)
-  if plan.timeout then
-    command().warn("the script's sweep.timeout is not kept on a cluster; --time is the time of a task")
-    plan.timeout = nil
-  end
   if options.dry_run then
     local array, collect, tasks = slurm.scripts(("%s/%s-sweep-N"):format(options.results, ctx.title), plan, most)
     if options.json then
@@ -131,9 +128,8 @@ function cluster.resume(sweep, options)
   if not plan.slurm then
     errors.usage("%s was not submitted to Slurm; rnnlab resume %s runs it here", sweep.name, sweep.name)
   end
-  if options.jobs or options.timeout then
-    errors.usage("%s goes on with Slurm; --jobs and --timeout are for --launcher local", sweep.name)
-  end
+  if options.jobs then errors.usage("%s goes on with Slurm; --jobs is for --launcher local", sweep.name) end
+  plan.timeout = options.timeout -- that of this submission, as here
   local ledger = ledgers.new(plan, plans.study(plan))
   ledger:read(sweep.dir)
   if ledger.done == plan.planned then
@@ -180,6 +176,11 @@ local function tell(sweep, ledger, tasks, problem, options)
     out(("  best: %s %s with %s\n"):format(best.objective, text.significant(core.json.number(best.value), 6),
       reports.params(ledger.plan, best.params)))
   end
+  local left = ledger:time_left(sweep.json.submitted)
+  if left and sweep.json.status ~= "finished" then
+    out(left > 0 and ("  it ends in %s at the latest\n"):format(text.duration(left))
+      or ("  its time, %s, is over\n"):format(text.duration(ledger.plan.timeout)))
+  end
   for _, job in ipairs(slurm.jobs(sweep.dir)) do
     local mine = {}
     for _, task in ipairs(tasks or {}) do
@@ -204,7 +205,9 @@ function cluster.status(options)
   local ledger = ledgers.new(plan, plans.study(plan))
   ledger:read(sweep.dir)
   local tasks, problem = tasks_of(sweep)
-  if sweep.json.status == "running" and #slurm.jobs(sweep.dir) > 0 and tasks and #active(tasks) == 0 then
+  local status = sweep.json.status
+  if (status == "running" or status == "interrupted") and #slurm.jobs(sweep.dir) > 0 and tasks
+    and #active(tasks) == 0 then
     sweep.json.status = ledger.done == plan.planned and "finished" or "interrupted" -- nobody has collected it yet
   end
   tell(sweep, ledger, tasks, problem, options)

@@ -133,7 +133,6 @@ local function check_launcher(options)
   local launcher = launcher_of(options.launcher)
   if launcher.options then
     if options.jobs then errors.usage "--launcher slurm takes no --jobs but --cpus: the workers of a task" end
-    if options.timeout then errors.usage "--launcher slurm takes no --timeout but --time, of a task" end
     return launcher
   end
   for _, key in ipairs(launchers.slurm().only) do

@@ -4,7 +4,8 @@
 -- Lines: { event = "proposal", config, values, saw } what a configuration is and what its choice had seen
 --        { event = "result", trial, config, seed, status, values, metrics, curve, ... } how a trial ended
 --        { event = "report", config, step, value, stop } what a pruner was told, and whether it said stop
---        { event = "slot", slot, seat, process, job } a slot of a cluster begins, for the seat-th time after the first
+--        { event = "slot", slot, seat, process, job, at, submitted } a slot of a cluster begins, for the seat-th time
+--            after the first, at a time; of the submission at a time (seconds since 1970)
 --        { event = "left", slot, seat, code } and ends by itself
 -- Configurations and trials count from 1; trial (config - 1) * repeats + r is repeat r of its configuration.
 local core = require "rnnlab.core"
@@ -17,7 +18,7 @@ Ledger.__index = Ledger
 -- plan: from plan.lua; study: its study, or nil where nothing is proposed or pruned any more.
 function ledger.new(plan, study)
   return setmetatable({ plan = plan, study = study, configs = {}, trials = {}, done = 0, settled = 0,
-    counts = {}, slots = {},
+    counts = {}, slots = {}, begun = {},
     sign = plan.objective and plan.objective[1].direction == "max" and -1 or 1, most_config = 0 }, Ledger)
 end
 
@@ -135,8 +136,20 @@ function Ledger:was_stopped(number, step)
   return config and config.answers and config.answers[step]
 end
 
+-- Seconds that are left of the time (--timeout) of what was submitted to a cluster, which counts from where its first
+-- task began; all of it where none has; nil: it has no end.
+function Ledger:time_left(submitted)
+  local plan = self.plan
+  if plan.launcher ~= "slurm" or not plan.timeout then return nil end
+  local began = self.begun[submitted]
+  return began and plan.timeout - (os.time() - began) or plan.timeout
+end
+
 -- A slot of a cluster that begins or ends: its last seat is what counts.
 function Ledger:slot(line)
+  if line.at and line.submitted then
+    self.begun[line.submitted] = math.min(self.begun[line.submitted] or line.at, line.at)
+  end
   local known = self.slots[line.slot]
   if known and known.seat > line.seat then return end
   if line.event == "slot" then self.slots[line.slot] = line elseif known then known.left = line.code end

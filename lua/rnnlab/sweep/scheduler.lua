@@ -39,7 +39,7 @@ scheduler.most_slots = 999999
 
 -- plan, dir, ledger, study; launcher: starts workers; jobs: how many at most; watch: is told what happens, see
 -- report.lua. slot: of a cluster, else nil, with gone(slot, its line in the ledger): will that one not come again? and
--- job: what this one's line says of the batch system. timeout: seconds until it stops, or nil.
+-- job and submitted: what this one's line says of the batch system. timeout: seconds until it stops, or nil.
 function scheduler.new(options)
   local self = setmetatable({ plan = options.plan, dir = options.dir, ledger = options.ledger, study = options.study,
     launcher = options.launcher, jobs = options.jobs, watch = options.watch, slot = options.slot,
@@ -58,7 +58,7 @@ function scheduler.new(options)
   if self.slot then
     self.gone = options.gone
     self.journal:write(core.json.encode { event = "slot", slot = self.slot, seat = self.seat,
-      process = core.sweep.process(), job = options.job } .. "\n")
+      process = core.sweep.process(), job = options.job, at = os.time(), submitted = options.submitted } .. "\n")
     self.journal:sync()
   end
   self.processes = core.sweep.processes()
@@ -545,7 +545,7 @@ end
 -- Trials that take too long, and the sweep itself.
 function Scheduler:look_at_the_clock()
   local plan, now = self.plan, core.host.monotonic()
-  if self.timeout and now - self.began > self.timeout then self.ending = self.ending or "timeout" end
+  if self.timeout and now - self.began >= self.timeout then self.ending = self.ending or "timeout" end
   if not plan.trial_timeout then return end
   for _, worker in pairs(self.workers) do
     local allowed = plan.trial_timeout * (self.pruning and plan.repeats or 1)
@@ -582,7 +582,8 @@ function Scheduler:run()
     if self.problem then self.ending = "failed" end
     if core.stop_requested() then self.ending = "interrupted" end
     if self.ending then break end
-    self:dispatch()
+    self:look_at_the_clock()
+    if not self.ending then self:dispatch() end
     local busy = self:any_busy()
     if not busy and not (self.slot and self.waits) then break end
     local kind, id, a, b = self.processes:wait(busy and .1 or look_again)
@@ -593,7 +594,6 @@ function Scheduler:run()
     elseif kind == "end" then
       self:ended(id, a, b)
     end
-    self:look_at_the_clock()
     self.watch:progress(self)
     self.journal:rest()
   end

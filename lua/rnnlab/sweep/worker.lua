@@ -93,17 +93,20 @@ function worker.slot(options)
   if not core_json then errors.usage("%s has no sweep.json", options.dir) end
   local plans = require "rnnlab.sweep.plan"
   local slurm = require "rnnlab.sweep.launcher_slurm"
-  local plan, here = core.json.decode(core_json).plan, slurm.here()
+  local json, here = core.json.decode(core_json), slurm.here()
+  local plan = json.plan
   local study = plans.study(plan)
   local ledger = require("rnnlab.sweep.ledger").new(plan, study)
   ledger:read(options.dir)
   local watch = require("rnnlab.sweep.report").watch(ledger, options.quiet)
   local s = require("rnnlab.sweep.scheduler").new { plan = plan, dir = options.dir, ledger = ledger, study = study,
-    jobs = options.jobs or 1, slot = options.slot, watch = watch, job = here,
+    jobs = options.jobs or 1, slot = options.slot, watch = watch, job = here, submitted = json.submitted,
+    timeout = ledger:time_left(json.submitted),
     gone = function(_, line) return slurm.gone(line) end,
     launcher = require("rnnlab.sweep.launcher_local").new(options.dir, plan) }
   local ending = s:run()
   if s.problem then errors.throw(s.problem.exit, "%s", s.problem.message) end
+  if ending == "timeout" then io.stderr:write "rnnlab: the time of the sweep is over\n" end
   if ending ~= "interrupted" then return 0 end
   local stop = core.stop_requested()
   if here and stop == 10 then
