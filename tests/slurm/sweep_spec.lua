@@ -1,6 +1,6 @@
 -- sweep_spec.lua: `rnnlab sweep --launcher slurm` on a real Slurm with two nodes: a sweep is cancelled and goes on, a
--- node is killed in the middle. What there must be in the end is what the same sweep gives on this machine, each
--- trial once.
+-- node is killed in the middle, long trials are cut by a time limit, a requeue and a dead node and go on from their
+-- checkpoints. What there must be in the end is what the same sweep gives on this machine, each trial once.
 local cli = require "helper"
 
 local slurm = cli.root .. "/tests/slurm/cluster.sh"
@@ -24,6 +24,17 @@ return r.experiment {
     for i = 1, 3e7 do n = n + i end
     return { train = { x = rng:uniform(2, 6, 1), y = rng:uniform(2, 6, 1) } }
   end,
+  model = function(p) return r.rnn("elman", 1, 2, 1) end,
+  loss = "mse", figures = false,
+}
+]]
+
+-- One that trains for many seconds, without a stop.
+local long = [[
+local r = require "rnnlab"
+return r.experiment {
+  params = { lr = r.real(.01, 1e-4, 1e-1, "log"), epochs = 2500000 },
+  data = function(p, rng) return { train = { x = rng:uniform(2, 6, 1), y = rng:uniform(2, 6, 1) } } end,
   model = function(p) return r.rnn("elman", 1, 2, 1) end,
   loss = "mse", figures = false,
 }
@@ -108,6 +119,7 @@ describe("a sweep on Slurm", function()
     env = { SLURM_CONF = root .. "/slurm.conf" }
     cli.shell("chmod 755 " .. cli.dir)
     cli.write(cli.dir .. "/s.lua", script)
+    cli.write(cli.dir .. "/long.lua", long)
     cluster("start", cli.read("/proc/self/stat"):match "^%d+")
   end)
   teardown(function()
@@ -155,5 +167,65 @@ describe("a sweep on Slurm", function()
     -- the task of the killed node came again, on the other one
     local seats = cli.shell("ls " .. cli.dir .. "/results/" .. name .. "/seats")
     assert.matches("%.1", seats)
+  end)
+
+  -- The trials that have a checkpoint: { number = true }, and how many.
+  local function saved(name)
+    local list, n = {}, 0
+    for file in cli.shell(("ls %s/results/%s/checkpoints 2>/dev/null"):format(cli.dir, name)):gmatch "[^\n]+" do
+      local number = tonumber(file:match "^trial%-(%d+)%-%d+%.safetensors$")
+      if number and not list[number] then list[number], n = true, n + 1 end
+    end
+    return list, n
+  end
+
+  local function slurm_said(words)
+    local said, good = cli.shell("SLURM_CONF=" .. root .. "/slurm.conf " .. words .. " 2>&1")
+    assert.is_true(good, words .. ": " .. said)
+  end
+
+  it("has long trials go on from their checkpoints: time limit, requeue and a dead node", function()
+    local sent = object("sweep long.lua lr=0.003,0.01,0.03,0.1 --keep none --checkpoint-every 0.5s --launcher slurm "
+      .. "--nodes-max 2 --cpus 2 --time 10m")
+    local name = sent.sweep
+    local begun = wait(name, 60, "training on both nodes", function(s)
+      return select(2, saved(name)) == 4 and #s.slurm >= 2
+    end)
+    assert.equal(0, begun.done)
+    local node = {}
+    for _, task in ipairs(begun.slurm) do node[task.task or -1] = task.node end
+    assert.is_true(node[0] ~= node[1])
+    -- what Slurm sends a minute before the time is over: the task writes checkpoints and is back in the queue
+    slurm_said(("scancel --signal=USR1 --batch %d_0"):format(sent.job))
+    cluster("kill", node[1])
+    cluster("node", node[1])
+    wait(name, 60, "running again", function(s)
+      return s.done > 0 or cli.shell(("cat %s/results/%s/journal-*.jsonl"):format(cli.dir, name)):find '"seat": 1' ~= nil
+    end)
+    cli.shell "sleep 2"
+    local again = object("sweep-status " .. name)
+    for _, task in ipairs(again.slurm) do -- once more, by hand
+      if task.kind == "tasks" and task.state == "RUNNING" then
+        slurm_said(("scontrol requeue %d_%d"):format(task.job, task.task))
+        break
+      end
+    end
+    local over = wait(name, 120, "finished", function(s) return s.status == "finished" and idle(s) end)
+    assert.equal(4, over.done)
+    local resumed = 0
+    for path in cli.shell("ls " .. cli.dir .. "/results/" .. name .. "/journal-*.jsonl"):gmatch "[^\n]+" do
+      for line in cli.read(path):gmatch "[^\n]+" do
+        local o = cli.json(line)
+        if o.event == "result" then
+          assert.is_truthy(o.resumed, "trial " .. o.trial .. " began anew")
+          resumed = resumed + #o.resumed
+          for i, epoch in ipairs(o.resumed) do assert.is_true(epoch > (o.resumed[i - 1] or 0)) end
+        end
+      end
+    end
+    assert.is_true(resumed >= 4)
+    local here = object "sweep long.lua lr=0.003,0.01,0.03,0.1 --keep none --jobs 2"
+    same_as_here(name, results(here.sweep), 4)
+    assert.is_false(cli.exists(cli.dir .. "/results/" .. name .. "/checkpoints"))
   end)
 end)
