@@ -88,8 +88,8 @@ local function history(record, head, differences)
   return list
 end
 
--- `rnnlab resume RUN`. options: run, results, json, quiet, plot, preview, force, checkpoint_every. Returns the exit
--- code.
+-- `rnnlab resume RUN`. options: run, results, json, quiet, plot, preview, force, checkpoint_every; silent: the script
+-- prints nothing. Returns the exit code.
 function resume.resume(options)
   local found = core.store.open(options.results, options.run)
   check_status(found)
@@ -98,7 +98,8 @@ function resume.resume(options)
     say(options, "%s; %s goes on with its own copy", edit, found.name)
   end
   local run = { results = options.results, json = options.json, quiet = options.quiet, plot = options.plot,
-    preview = options.preview, checkpoint_every = options.checkpoint_every or found.record.checkpoint_every,
+    preview = options.preview, silent = options.silent,
+    checkpoint_every = options.checkpoint_every or found.record.checkpoint_every,
     script = origin.script, overrides = origin.overrides, copy = origin.copy, cwd = origin.cwd,
     trust = origin.trust }
   run.resume = { columns = {} }

@@ -238,6 +238,31 @@ describe("trials that were cut", function()
     assert.matches("trial %d goes on after epoch %d+", cli.read(cli.dir .. "/err"))
   end)
 
+  it("do not either where the best is trained once more for its run folder", function()
+    write { hook = true }
+    local notes = cli.dir .. "/notes"
+    cli.write(notes, "")
+    local pid = start "sweep s.lua hidden=3,4 --jobs 2 epochs=15000 --trust --checkpoint-every .05s"
+    for _ = 1, 3000 do
+      if cli.shell("ls " .. dir "s-sweep-1" .. "/trial-*/checkpoint.safetensors 2>/dev/null") ~= "" then break end
+      cli.shell "sleep .01"
+    end
+    cli.shell(("kill -9 %d"):format(pid))
+    wait_for(pid)
+    assert.is_true(#cli.read(notes) < 45000, "it was over")
+    local got = cli.run "resume s-sweep-1 --json"
+    assert.equal(0, got.code, got.err)
+    assert.is_true(#cli.read(notes) < 45000 + 5000) -- those since its last checkpoint
+    local best = cli.json(cli.last_line(got.out)).best
+    local run = cli.run(("run s.lua hidden=%d epochs=15000 --trust --quiet --no-plot --results whole"):format(
+      best.params.hidden))
+    assert.equal(0, run.code, run.err)
+    for _, file in ipairs { "model.safetensors", "metrics.csv" } do
+      assert.equal(cli.read(cli.dir .. "/whole/s-1/" .. file), cli.read(("%s/%s/%s"):format(dir "s-sweep-1", best.run,
+        file)))
+    end
+  end)
+
   -- A sweep of two trials that was stopped in its first one: what its checkpoint is called.
   local function stopped()
     write {}

@@ -69,7 +69,7 @@ command.best_of = best_of
 local function trial_object(line)
   return { trial = line.trial, config = line.config, seed = line.seed, status = line.status, params = line.params,
     value = line.value, values = line.values, metrics = line.metrics, epochs = line.epochs, wall_s = line.wall_s,
-    error = line.error, run = line.run }
+    error = line.error, run = line.run, resumed = line.resumed }
 end
 
 -- The object of sweep --json.

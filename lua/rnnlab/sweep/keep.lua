@@ -1,6 +1,8 @@
 -- rnnlab.sweep.keep owns the run folders of a sweep, results/SWEEP/trial-N/: which trials have one when it is over.
 -- Those that were kept on the way and are no longer among the best are removed; those that are and have none (repeats,
--- two objectives, scripts with callbacks) are trained once more, to the same bits.
+-- two objectives, scripts with callbacks) are trained once more, to the same bits, as runs: one that is cut in that
+-- goes on from its checkpoint.
+local checkpoint = require "rnnlab.checkpoint"
 local core = require "rnnlab.core"
 local plans = require "rnnlab.sweep.plan"
 
@@ -35,21 +37,33 @@ local function train(sweep, ledger, study, number, states)
   local line = ledger.trials[number]
   local config = ledger.configs[line.config]
   local script, cwd = plans.place(plan)
-  core.host.remove_folder(("%s/trial-%d"):format(sweep.dir, number))
-  local ok, problem = pcall(states.call, states, "rnnlab.sweep.keep", "run", core.json.encode { script = script,
-    cwd = cwd, copy = sweep.dir, trust = plan.trust, results = sweep.dir:match "^(.*)/[^/]*$" or ".",
-    sweep = sweep.name, trial = number,
-    overrides = plans.overrides(plan, study, config.point, line.seed - plan.seed) })
+  local folder = ("%s/trial-%d"):format(sweep.dir, number)
+  local order = { script = script, cwd = cwd, copy = sweep.dir, trust = plan.trust,
+    results = sweep.dir:match "^(.*)/[^/]*$" or ".", sweep = sweep.name, trial = number, every = plan.checkpoint_every,
+    overrides = plans.overrides(plan, study, config.point, line.seed - plan.seed),
+    goes_on = core.host.exists(folder .. "/" .. checkpoint.file) and folder or nil }
+  if not order.goes_on then core.host.remove_folder(folder) end
+  local ok, problem = pcall(states.call, states, "rnnlab.sweep.keep", "run", core.json.encode(order))
+  if not ok and order.goes_on and not core.stop_requested() then -- what there was is of no use
+    order.goes_on = nil
+    core.host.remove_folder(folder)
+    ok, problem = pcall(states.call, states, "rnnlab.sweep.keep", "run", core.json.encode(order))
+  end
   return not ok and tostring(problem) or nil
 end
 
 -- In that state.
 function keep.run(message)
   local order = core.json.decode(message)
+  if order.goes_on then
+    require("rnnlab.resume").resume { run = order.goes_on, results = order.results, plot = false, quiet = true,
+      silent = true, checkpoint_every = order.every }
+    return "done"
+  end
   require("rnnlab.runner").run { script = order.script, cwd = order.cwd, copy = order.copy, trust = order.trust,
     results = order.results, folder = ("%s/trial-%d"):format(order.sweep, order.trial), sweep = order.sweep,
     trial = order.trial, overrides = order.overrides, plot = false, quiet = true, silent = true,
-    checkpoint_every = "off" }
+    checkpoint_every = order.every }
   return "done"
 end
 
