@@ -27,8 +27,9 @@ const rnl_command rnl_command_resume = {
     "weights and every row of metrics.csv are bitwise those of a run that was never stopped; where the\n"
     "machine is another one (CPU, instruction set, BLAS core) a line says so first.\n"
     "\n"
-    "Of a sweep it runs the trials that have not ended, and no others; one that was submitted to Slurm is\n"
-    "submitted again, or run here with --launcher local.",
+    "Of a sweep it runs the trials that have not ended, and no others: from their checkpoints, to the same\n"
+    "bits, where they were cut. One that was submitted to Slurm is submitted again, or run here with\n"
+    "--launcher local.",
   .examples = "  rnnlab resume last\n  rnnlab resume tutorial8-q2-7 --no-plot --json",
   .options = (const rnl_option *const[]){&rnl_option_checkpoint_every, &force, &rnl_option_no_plot,
                                          &rnl_option_preview, &rnl_option_quiet, &rnl_option_jobs,

@@ -39,7 +39,8 @@ const rnl_command rnl_command_sweep = {
     "\n"
     "The objective is val_loss where the script has validation data, else loss. Without --sampler,\n"
     "choices and stepped ranges are tried as a grid; else tpe proposes what looks best. Every trial is\n"
-    "in the journals of results/SWEEP/ as soon as it ends; rnnlab resume SWEEP goes on after a stop.\n"
+    "in the journals of results/SWEEP/ as soon as it ends; rnnlab resume SWEEP goes on after a stop, with\n"
+    "trials that were cut from their checkpoints (--checkpoint-every).\n"
     "\n"
     "--launcher slurm submits it as a job array and returns; results/ must be on a file system that\n"
     "the nodes share. rnnlab sweep-status, collect and cancel do what their names say.",

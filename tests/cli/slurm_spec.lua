@@ -122,7 +122,9 @@ describe("rnnlab sweep --launcher slurm", function()
   it("says what is true where its jobs were cancelled by hand", function()
     object(run(sweep .. "--json"))
     -- squeue says that a task is in a state, in whatever form it is asked.
-    local function states(state) return ("case $* in *%%K*) echo '0|%s||None';; *) echo %s;; esac"):format(state, state) end
+    local function states(state)
+      return ("case $* in *%%K*) echo '0|%s||None';; *) echo %s;; esac"):format(state, state)
+    end
     local function said(squeue)
       fake("squeue", squeue)
       local ls = run("ls").out:match "s%-sweep%-1 +(%a+)"
@@ -246,8 +248,8 @@ describe("a task", function()
   local long = "sweep s.lua lr=0.01,0.02 epochs=250000 --keep none --checkpoint-every .05s --launcher slurm --json"
 
   local function start(slot)
-    return tonumber((cli.shell(("cd %s; PATH=%s:$PATH; { exec %s worker results/s-sweep-1 %d --self >/dev/null 2>said%d & } && echo $!")
-      :format(cli.dir, path, cli.quote(cli.program), slot, slot))))
+    return tonumber((cli.shell(("cd %s; PATH=%s:$PATH; { exec %s worker results/s-sweep-1 %d --self >/dev/null "
+      .. "2>said%d & } && echo $!"):format(cli.dir, path, cli.quote(cli.program), slot, slot))))
   end
 
   -- Both configurations are slot 1's.

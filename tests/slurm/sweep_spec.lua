@@ -179,9 +179,9 @@ describe("a sweep on Slurm", function()
     return list, n
   end
 
-  local function slurm_said(words)
-    local said, good = cli.shell("SLURM_CONF=" .. root .. "/slurm.conf " .. words .. " 2>&1")
-    assert.is_true(good, words .. ": " .. said)
+  local function ask_slurm(command)
+    local said, good = cli.shell("SLURM_CONF=" .. root .. "/slurm.conf " .. command .. " 2>&1")
+    assert.is_true(good, command .. ": " .. said)
   end
 
   it("has long trials go on from their checkpoints: time limit, requeue and a dead node", function()
@@ -196,17 +196,17 @@ describe("a sweep on Slurm", function()
     for _, task in ipairs(begun.slurm) do node[task.task or -1] = task.node end
     assert.is_true(node[0] ~= node[1])
     -- what Slurm sends a minute before the time is over: the task writes checkpoints and is back in the queue
-    slurm_said(("scancel --signal=USR1 --batch %d_0"):format(sent.job))
+    ask_slurm(("scancel --signal=USR1 --batch %d_0"):format(sent.job))
     cluster("kill", node[1])
     cluster("node", node[1])
     wait(name, 60, "running again", function(s)
-      return s.done > 0 or cli.shell(("cat %s/results/%s/journal-*.jsonl"):format(cli.dir, name)):find '"seat": 1' ~= nil
+      return s.done > 0 or cli.exists(("%s/results/%s/seats/1.1"):format(cli.dir, name))
     end)
     cli.shell "sleep 2"
     local again = object("sweep-status " .. name)
     for _, task in ipairs(again.slurm) do -- once more, by hand
       if task.kind == "tasks" and task.state == "RUNNING" then
-        slurm_said(("scontrol requeue %d_%d"):format(task.job, task.task))
+        ask_slurm(("scontrol requeue %d_%d"):format(task.job, task.task))
         break
       end
     end

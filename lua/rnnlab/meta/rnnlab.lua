@@ -95,7 +95,8 @@ function r.load_run(ref, results) end
 ---@field figures? string[]|false the kinds to draw; default all
 ---@field main? fun(p: table, run: rnnlab.run) a loop of one's own
 ---@field checkpoint? boolean|number|string|{ seconds: number?, epochs: integer? } when the run's state is written so
---- that it can go on after it was stopped; default every 30 seconds, less often where that would take 1 % of the time
+--- that it can go on after it was stopped, a sweep's trial, too; default every 30 seconds, less often where that would
+--- take 1 % of the time
 
 --- What a script returns.
 ---@param experiment rnnlab.experiment

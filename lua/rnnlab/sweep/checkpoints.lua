@@ -33,12 +33,18 @@ function checkpoints.remove(dir, names)
   for _, name in ipairs(names or {}) do os.remove(folder_of(dir) .. "/" .. name) end
 end
 
+-- Has a trial ended for good? Repeats that are pruned as one are run as one, until the last has ended.
+local function is_over(ledger, number)
+  if not ledger.trials[number] then return false end
+  return ledger.plan.pruner == "none" or ledger.configs[ledger.trials[number].config].left == 0
+end
+
 -- What there is for trials that have not ended. What others have is taken away, and, where nobody else can be writing
 -- (alone), what is half-written.
 function checkpoints.tidy(dir, ledger, alone)
   local list, torn = checkpoints.list(dir)
   for number, names in pairs(list) do
-    if ledger.trials[number] then
+    if is_over(ledger, number) then
       checkpoints.remove(dir, names)
       list[number] = nil
     end
