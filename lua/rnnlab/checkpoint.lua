@@ -82,14 +82,14 @@ function checkpoint.machine()
 end
 
 -- Write the loop's state. Raises where run.state holds what cannot be kept, or the file cannot be written; the file
--- that was there stays then. Returns its size in bytes.
-function checkpoint.save(loop, path)
+-- that was there stays then. quick: not yet safe from a power cut. Returns its size in bytes.
+function checkpoint.save(loop, path, quick)
   local tensors = {}
   local head = plain.encode({ format = format, machine = checkpoint.machine(), loop = loop:snapshot(),
     random = loop.ctx.box.stream, state = loop.handle and loop.handle.state, files = loop.ctx.box.files,
     trial = loop.of_trial and loop:of_trial(),
     wall_s = loop.began and core.host.monotonic() - loop.began }, tensors, "run")
-  return core.checkpoint.write(path, loop:trainers(), tensors, head)
+  return core.checkpoint.write(path, loop:trainers(), tensors, head, quick)
 end
 
 -- What a checkpoint says about itself, without a loop: { machine =, loop =, ... } and the open file.
@@ -172,6 +172,21 @@ end
 function Keeper:rest(took, epoch)
   self.at, self.epoch, self.cost = core.host.monotonic(), epoch, self.cost + took
   if self.policy.sparing then self.seconds = math.max(default_seconds, took / part_of_time) end
+end
+
+-- The one of a run (keeps_last is set) that has trained all its epochs, for `rnnlab resume RUN epochs=MORE`, beside the
+-- checkpoint there may be: put_last puts it in that one's place once the run is closed as finished. What becomes of it
+-- costs the run nothing: no waiting for the disk, no words where it cannot be written.
+function Keeper:write_last(loop)
+  if not self.keeps_last or loop.trainer:epoch() == 0 then return end
+  loop:write_rows(true)
+  self.last = pcall(checkpoint.save, loop, self.path .. ".tmp-0", true)
+end
+
+-- wanted: false where the run ended otherwise. True where it was put there.
+function Keeper:put_last(wanted)
+  if self.last and not wanted then os.remove(self.path .. ".tmp-0") end
+  return self.last and wanted and os.rename(self.path .. ".tmp-0", self.path)
 end
 
 -- Write one. True where it was; else the one before is still there, and why was told, once.

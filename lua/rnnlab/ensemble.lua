@@ -278,6 +278,8 @@ function Loop:go()
   if core.stop_requested() then
     reason = "interrupted"
     core.stop_acknowledge()
+  elseif self.keeper and reason == "epochs" then
+    self.keeper:write_last(self)
   end
   local results
   self.best_member, self.last_logged, results = self:judge()

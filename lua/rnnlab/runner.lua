@@ -115,6 +115,7 @@ function Run:keep_checkpoints(loop)
       self.progress:clear()
       warn("%s", problem)
     end)
+    loop.keeper.keeps_last = true
   end
   if not resume then return end
   if #resume.columns > 0 then loop:take_columns(resume.columns) end
@@ -203,7 +204,9 @@ function Run:close(status, problem)
   })
   self.closed = true
   if warning then warn("%s", warning) end
-  if status == "finished" or status == "diverged" then -- nothing is left to go on with
+  local keeper = self.loop and self.loop.keeper
+  local put = keeper and keeper:put_last(status == "finished")
+  if status == "diverged" or status == "finished" and not put then -- nothing is left to go on with
     os.remove(self.dir .. "/" .. require("rnnlab.checkpoint").file)
   end
 end
@@ -244,7 +247,7 @@ local function open_store(ctx, settings, options)
     return core.store.create(options.results, ctx.title, head_of(ctx, settings, options), options.folder)
   end
   local store
-  store, resume.columns = resume.open()
+  store, resume.columns = resume.open(ctx, settings)
   return store
 end
 
@@ -260,7 +263,7 @@ end
 
 -- options as in the seam: script, overrides, results, json, quiet, plot, preview, trust, steps, checkpoint_every; from
 -- resume.lua and verify.lua also copy and cwd (see sandbox.new), silent (the script prints nothing), and resume: { open
--- = function() -> the run's folder, its columns end, head = of its checkpoint, wall_s = }.
+-- = function(ctx, settings) -> the run's folder, its columns end, head = of its checkpoint, wall_s = }.
 -- Returns the exit code. Mistakes are thrown (errors.lua) and printed by the caller.
 function runner.run(options)
   options.results = options.results or "results"

@@ -424,6 +424,9 @@ function Loop:go()
     core.stop_acknowledge()
   end
   self:write_rows()
+  if self.keeper and self.reason == "epochs" and not self.stopped and not ctx.experiment.main then
+    self.keeper:write_last(self)
+  end
   self:restore_best()
   if self.reason == "interrupted" or self.reason == "diverged" or self.reason == "pruned" then return self.reason end
   return "finished"

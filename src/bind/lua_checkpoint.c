@@ -44,7 +44,8 @@ static void add_trainer(lua_State *L, rnl_tensors *list, int index, int k) {
 }
 
 /* Returns the bytes written, as an integer on the stack. */
-static int write_file(lua_State *L, const char *path, const rnl_tensors *list, const char *text, size_t length) {
+static int write_file(lua_State *L, const char *path, const rnl_tensors *list, const char *text, size_t length,
+                      rnl_durability how) {
   rnl_error err;
   json_t **metadata = rnl_lua_box_json(L);
   rnl_buffer *bytes = rnl_lua_box_buffer(L);
@@ -52,13 +53,13 @@ static int write_file(lua_State *L, const char *path, const rnl_tensors *list, c
   if (!*metadata) return rnl_lua_fail(L, "%s: the checkpoint's text is not UTF-8", path);
   rnl_status status = rnl_safetensors_encode(bytes, list, *metadata, &err);
   if (status != RNL_OK) rnl_error_prefix(&err, "%s", path);
-  else status = rnl_file_write(path, bytes->data, bytes->length, RNL_DURABLE, &err);
+  else status = rnl_file_write(path, bytes->data, bytes->length, how, &err);
   rnl_lua_check(L, status, &err);
   lua_pushinteger(L, (lua_Integer)bytes->length);
   return 1;
 }
 
-/* checkpoint.write(path, trainers, tensors, text) -> bytes */
+/* checkpoint.write(path, trainers, tensors, text, quick?) -> bytes */
 static int checkpoint_write(lua_State *L) {
   size_t length;
   char name[48];
@@ -66,6 +67,7 @@ static int checkpoint_write(lua_State *L) {
   const char *path = luaL_checkstring(L, 1), *text = luaL_checklstring(L, 4, &length);
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 3, LUA_TTABLE);
+  const rnl_durability how = lua_toboolean(L, 5) ? RNL_QUICK : RNL_DURABLE;
   lua_settop(L, 4);
   rnl_tensors *list = rnl_lua_box(L, sizeof *list, release_tensors);
   const int trainers = (int)lua_rawlen(L, 2), tensors = (int)lua_rawlen(L, 3);
@@ -82,7 +84,7 @@ static int checkpoint_write(lua_State *L) {
     rnl_lua_check(L, rnl_tensors_append(list, name, rnl_value(var), &err), &err);
     lua_pop(L, 1);
   }
-  return write_file(L, path, list, text, length);
+  return write_file(L, path, list, text, length, how);
 }
 
 int rnl_lua_trainer_checkpoint(lua_State *L) {
@@ -90,7 +92,7 @@ int rnl_lua_trainer_checkpoint(lua_State *L) {
   const char *path = luaL_checkstring(L, 2), *text = luaL_optlstring(L, 3, "", &length);
   rnl_tensors *list = rnl_lua_box(L, sizeof *list, release_tensors);
   add_trainer(L, list, 1, 1);
-  return write_file(L, path, list, text, length);
+  return write_file(L, path, list, text, length, RNL_DURABLE);
 }
 
 /* ---- reading -------------------------------------------------------------------------------- */

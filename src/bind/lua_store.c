@@ -80,11 +80,12 @@ static void release_columns(void *value) {
   rnl_free(columns->names);
 }
 
-/* reopen(dir, rows, changes?, force?) -> run, columns */
+/* reopen(dir, rows, changes?, force?, finished?) -> run, columns */
 static int store_reopen(lua_State *L) {
   const char *dir = luaL_checkstring(L, 1);
   const int64_t rows = luaL_checkinteger(L, 2);
-  const bool force = lua_toboolean(L, 4);
+  const unsigned allowed =
+      (lua_toboolean(L, 4) ? RNL_REOPEN_FORCE : 0u) | (lua_toboolean(L, 5) ? RNL_REOPEN_FINISHED : 0u);
   lua_settop(L, 3);
   run_box *box = lua_newuserdatauv(L, sizeof *box, 0);
   *box = (run_box){.columns = -1};
@@ -92,7 +93,8 @@ static int store_reopen(lua_State *L) {
   json_t *changes = lua_istable(L, 3) ? rnl_lua_json_check(L, 3, "the run's changes") : NULL;
   column_names *columns = rnl_lua_box(L, sizeof *columns, release_columns);
   rnl_error err;
-  rnl_lua_check(L, rnl_run_reopen(&box->run, dir, rows, force, changes, &columns->names, &columns->count, &err), &err);
+  rnl_lua_check(L, rnl_run_reopen(&box->run, dir, rows, allowed, changes, &columns->names, &columns->count, &err),
+                &err);
   if (columns->names) box->columns = columns->count;
   lua_pushvalue(L, 4);
   lua_createtable(L, columns->count, 0);

@@ -40,13 +40,14 @@ static rnl_status take_lock(rnl_run *run, rnl_error *err) {
   return taken ? rnl_fail(err, RNL_ERR_ARG, "%s is being resumed by another process", run->name) : RNL_OK;
 }
 
-static rnl_status check_process(const rnl_run *run, bool force, rnl_error *err) {
+static rnl_status check_process(const rnl_run *run, unsigned allowed, rnl_error *err) {
   const json_t *object = json_object_get(run->json, "process");
   const char *boot = json_string_value(json_object_get(object, "boot_id"));
   const char *host = json_string_value(json_object_get(object, "host"));
   const char *status = json_string_value(json_object_get(run->json, "status"));
   if (!status) return rnl_fail(err, RNL_ERR_FORMAT, "%s: its " RNL_RUN_FILE " says no status", run->dir);
-  if (strcmp(status, "finished") == 0) return rnl_fail(err, RNL_ERR_ARG, "%s is finished", run->name);
+  if (strcmp(status, "finished") == 0 && !(allowed & RNL_REOPEN_FINISHED))
+    return rnl_fail(err, RNL_ERR_ARG, "%s is finished", run->name);
   if (strcmp(status, "running") != 0) return RNL_OK;
   rnl_process process = { .pid = json_integer_value(json_object_get(object, "pid")),
                           .start = json_integer_value(json_object_get(object, "start")) };
@@ -55,7 +56,7 @@ static rnl_status check_process(const rnl_run *run, bool force, rnl_error *err) 
   const rnl_life life = rnl_process_life(&process);
   if (life == RNL_ALIVE)
     return rnl_fail(err, RNL_ERR_ARG, "%s is running (process %lld)", run->name, (long long)process.pid);
-  if (life == RNL_ELSEWHERE && !force)
+  if (life == RNL_ELSEWHERE && !(allowed & RNL_REOPEN_FORCE))
     return rnl_fail(err, RNL_ERR_ARG, "%s may be running on %s still; where it is not: --force", run->name,
                     process.host[0] ? process.host : "another machine");
   return RNL_OK;
@@ -155,7 +156,7 @@ static rnl_status say_running(rnl_run *run, const json_t *changes, rnl_error *er
   return rnl_run_write_json(run->dir, run->json, true, err);
 }
 
-rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, bool force, const json_t *changes,
+rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, unsigned allowed, const json_t *changes,
                           char ***columns, int *column_count, rnl_error *err) {
   *out = NULL;
   if (columns) *columns = NULL, *column_count = 0;
@@ -170,7 +171,7 @@ rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, bool for
   run->results = run->dir ? rnl_path_folder(run->dir) : NULL;
   rnl_status status = run->name && run->results ? take_lock(run, err) : out_of_memory(err, dir);
   if (status == RNL_OK) status = read_json(run, err);
-  if (status == RNL_OK) status = check_process(run, force, err);
+  if (status == RNL_OK) status = check_process(run, allowed, err);
   if (status == RNL_OK) remove_temporaries(run->dir);
   if (status == RNL_OK) status = take_metrics(run, rows, columns, column_count, err);
   if (status == RNL_OK) status = say_running(run, changes, err);

@@ -109,10 +109,11 @@ void rnl_run_free(rnl_run *run);
 /* Open the run in `dir` once more, to go on with it: metrics.csv is cut back to its first `rows` rows (a torn one and
  * temporary files are removed; 0 rows: it is begun anew by rnl_run_metrics_begin), and run.json says "running" by this
  * process, with `changes` (borrowed) merged in. *columns (freed by the caller; may be NULL) is the names in the
- * header. ERR_ARG where the run is finished or running, or is being resumed by another process at this moment; where
- * its process was on another machine it may be running still, unless `force`. ERR_FORMAT where metrics.csv has fewer
- * rows. The lock is held until rnl_run_free, or the process ends. */
-rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, bool force, const json_t *changes,
+ * header. ERR_ARG where the run is finished (unless allowed), or running, or is being resumed by another process at
+ * this moment; where its process was on another machine it may be running still, unless forced. ERR_FORMAT where
+ * metrics.csv has fewer rows. The lock is held until rnl_run_free, or the process ends. */
+enum { RNL_REOPEN_FORCE = 1, RNL_REOPEN_FINISHED = 2 };
+rnl_status rnl_run_reopen(rnl_run **out, const char *dir, int64_t rows, unsigned allowed, const json_t *changes,
                           char ***columns, int *column_count, rnl_error *err);
 
 /* ---- reading runs --------------------------------------------------------------------------- */

@@ -112,10 +112,9 @@ local function wall()
 end
 
 -- What a finished run left, as one text to compare.
-local function outcome(run, killed)
+local function outcome(run)
   local record = cli.json(file(run, "run.json"))
   assert.equal("finished", record.status, run)
-  assert.is_true(killed or file(run, "checkpoint.safetensors") == nil, "a finished run has no checkpoint")
   return { rows = file(run, "metrics.csv"), model = file(run, "model.safetensors"),
     predictions = file(run, "predictions.npz"), models = file(run, "models.safetensors") or "",
     loss = record.metrics.loss, best = record.metrics.best_loss, epochs = record.epochs, metrics = record.metrics }
@@ -165,12 +164,11 @@ local function broken(words, took, signals, from_the_beginning)
       break
     end
   end
-  local killed = cli.json(file("cut/s-1", "run.json")).status == "finished" -- just before it took its checkpoint away
-  if not killed then
+  if cli.json(file("cut/s-1", "run.json")).status ~= "finished" then -- else the last signal came at its very end
     local got = cli.run "resume s-1 --no-plot --quiet --results cut"
     assert.equal(0, got.code, got.err)
   end
-  return outcome("cut/s-1", killed), hits
+  return outcome "cut/s-1", hits
 end
 
 local cases = {
@@ -231,4 +229,109 @@ describe("a run that was stopped", function()
       assert.is_true(hits > 0, "no signal found it training")
     end)
   end
+end)
+
+-- A run of n epochs, then `resume epochs=2n`, against one of 2n.
+describe("a finished run that trains on", function()
+  before_each(cli.fresh)
+  after_each(cli.clean)
+
+  local function go_on(words, options)
+    return cli.run(("resume s-1 %s --no-plot --quiet --results cut %s"):format(words, options or ""))
+  end
+
+  local function run(words)
+    local got = cli.run(("run s.lua %s --no-plot --quiet --results cut"):format(words))
+    assert.equal(0, got.code, got.err)
+  end
+
+  for _, case in ipairs(cases) do
+    local whole, over_all = tonumber(case[2]:match "epochs=(%d+)"), case.schedule == '"cosine"'
+      or case.schedule == '"onecycle"'
+    it("ends as a longer one: " .. case[1], function()
+      prepare(case)
+      local short, long = whole // 40, whole // 20
+      run(case[2]:gsub("epochs=%d+", "epochs=" .. short))
+      local first = file("cut/s-1", "model.safetensors")
+      local got = go_on("epochs=" .. long)
+      if case.main then
+        assert.equal(1, got.code)
+        assert.matches("^rnnlab: s%-1 has kept no checkpoint to go on from .*; rnnlab run s.lua .*epochs=" .. long,
+          got.err)
+        return
+      elseif over_all then
+        assert.equal(1, got.code)
+        assert.matches(("going on is not what a run of epochs=%d gives: the schedule '%%l+' was spread over %d epochs "
+          .. "and is spread over %d now. That run: rnnlab run s.lua .*epochs=%d; to go on all the same: %%-%%-force")
+          :format(long, short, long, long), got.err)
+        assert.equal("finished", cli.json(file("cut/s-1", "run.json")).status)
+        assert.equal(0, go_on("epochs=" .. long, "--force").code)
+        local record = cli.json(file("cut/s-1", "run.json"))
+        assert.matches("was spread over", record.resumed[1].differences[1])
+        assert.equal(long, record.epochs)
+        return
+      end
+      assert.equal(0, got.code, got.err)
+      local wanted = unbroken((case[2]:gsub("epochs=%d+", "epochs=" .. long)))
+      for key, value in pairs(outcome "cut/s-1") do
+        assert.same(wanted[key], value, case[1] .. ": " .. key)
+      end
+      assert.equal(first, file("cut/s-1", ("model-%d.safetensors"):format(short)))
+      local record = cli.json(file("cut/s-1", "run.json"))
+      assert.equal(long, record.params.epochs)
+      assert.equal(long, record.training.epochs)
+      assert.same({ short, short, long }, { record.resumed[1].epoch, record.resumed[1].epochs_before,
+        record.resumed[1].epochs })
+      assert.equal(0, cli.run("verify s-1 --results cut").code)
+    end)
+  end
+
+  it("goes on after a kill on the way to the new end, and from an interrupted run", function()
+    prepare(cases[1])
+    run "epochs=1000"
+    local got = cli.run("resume s-1 epochs=60000 --no-plot --quiet --results cut --checkpoint-every .02s",
+      { signal = { "TERM", .1 } })
+    assert.equal(143, got.code, got.err)
+    assert.equal(0, go_on("epochs=61000").code)
+    local wanted = unbroken "epochs=61000"
+    for key, value in pairs(outcome "cut/s-1") do assert.same(wanted[key], value, key) end
+  end)
+
+  it("says why it does not", function()
+    prepare { stopping = "{ metric = 'loss', patience = 3, min_delta = 1 }" }
+    run "epochs=400"
+    local record = cli.json(file("cut/s-1", "run.json"))
+    assert.is_true(record.epochs < 400)
+    for words, wanted in pairs {
+      ["epochs=500"] = { 1, ("s%%-1 stopped by itself after epoch %d of 400; more epochs change nothing"):format(
+        record.epochs) },
+      ["epochs=3"] = { 2, ("epochs=3: s%%-1 has trained %d already"):format(record.epochs) },
+      ["epochs=1e9.5"] = { 2, "epochs=1e9.5: epochs must be a whole number" },
+      ["lr=3"] = { 2, "lr=3: resume takes epochs=N alone; with other parameters it is another run" },
+      [""] = { 1, "s%-1 is finished; there is nothing to go on with\n" },
+    } do
+      local got = go_on(words)
+      assert.equal(wanted[1], got.code, got.err)
+      assert.matches("^rnnlab: " .. wanted[2], got.err)
+    end
+    cli.write(cli.dir .. "/s.lua", (cli.read(cli.dir .. "/s.lua"):gsub("epochs = 100,", "n = 100,")
+      :gsub("early_stopping = %b{}", "epochs = 20")))
+    run ""
+    local got = cli.run "resume s-2 epochs=40 --results cut"
+    assert.matches("^rnnlab: s%-2 has no parameter 'epochs': its script says epochs = 20\n", got.err)
+    assert.equal(2, cli.run("resume s-1 s-2 --results cut").code)
+    assert.equal(0, cli.run("run s.lua --no-plot --quiet --results off --checkpoint-every off").code)
+    assert.is_nil(file("off/s-1", "checkpoint.safetensors"))
+  end)
+
+  it("says that the script uses its number of epochs", function()
+    prepare { hook = "state" }
+    cli.write(cli.dir .. "/s.lua", (cli.read(cli.dir .. "/s.lua"):gsub("s.n == 60", "s.n == run.params.epochs // 2")))
+    run "epochs=20"
+    local got = cli.run "resume s-1 epochs=40 --no-plot --results cut"
+    assert.equal(0, got.code, got.err)
+    assert.matches("the script uses epochs itself; where the training so far depends on it, this is not what a run of "
+      .. "epochs=40 gives %(rnnlab verify s%-1 tells%)", got.err)
+    assert.equal(1, cli.run("verify s-1 --results cut").code) -- it does, here
+  end)
 end)

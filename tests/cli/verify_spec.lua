@@ -151,7 +151,6 @@ describe("resume", function()
     assert.equal("finished", record.status)
     assert.equal(30, record.epochs)
     assert.equal(9, record.resumed[1].epoch)
-    assert.is_nil(file "s-1/checkpoint.safetensors")
     refused("s%-1 is finished; there is nothing to go on with", "resume s-1")
   end)
 

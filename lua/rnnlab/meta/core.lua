@@ -77,14 +77,15 @@ function store.create(results, experiment, head) end
 
 --- Open the run in a folder once more, to go on with it: metrics.csv is cut back to so many rows (0: it is to be begun
 --- anew), run.json says "running". Refused where the run is finished, running, or being resumed by another process;
---- force: also where it may be running on another machine.
+--- force: also where it may be running on another machine; finished: also where it is finished.
 ---@param dir string
 ---@param rows integer
 ---@param changes? table for run.json
 ---@param force? boolean
+---@param finished? boolean
 ---@return rnnlab.Run
 ---@return string[] columns of metrics.csv
-function store.reopen(dir, rows, changes, force) end
+function store.reopen(dir, rows, changes, force, finished) end
 
 --- The name an experiment gets from a script's path or a title: "scripts/tutorial8_q2.lua" is "tutorial8-q2".
 ---@param text string

@@ -200,8 +200,9 @@ local checkpoint = {}
 ---@param trainers rnnlab.Trainer[]
 ---@param tensors rnnlab.Tensor[]
 ---@param text string UTF-8
+---@param quick? boolean do not wait until it is safe from a power cut
 ---@return integer bytes
-function checkpoint.write(path, trainers, tensors, text) end
+function checkpoint.write(path, trainers, tensors, text, quick) end
 
 --- Read one; a file that is none is refused.
 ---@param path string

@@ -236,6 +236,9 @@ end
 
 -- rnnlab resume SWEEP
 function command.resume(options)
+  if options.overrides and options.overrides[1] then
+    errors.usage("'%s': a sweep goes on as it was begun", options.overrides[1])
+  end
   local sweep = folders.find(options.results or "results", options.words[1])
   local launcher = options.launcher or sweep.json.plan and sweep.json.plan.launcher
   local module = launcher_of(launcher)
