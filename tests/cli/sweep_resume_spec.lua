@@ -282,6 +282,7 @@ describe("trials that were cut", function()
     wait_for(pid)
     local files = checkpoints "s-sweep-1"
     assert.same({ "trial-1-1.safetensors" }, files)
+    assert.matches("checkpoints +of 1 trial under way; rnnlab resume s%-sweep%-1 goes on", cli.run("show s-sweep-1").out)
     return dir "s-sweep-1" .. "/checkpoints/" .. files[1]
   end
 

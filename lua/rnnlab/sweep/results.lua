@@ -1,5 +1,6 @@
 -- rnnlab.sweep.results owns what is asked of a sweep afterwards: `rnnlab show SWEEP`, `rnnlab best SWEEP` and its rerun
 -- on fresh seeds, and the paired comparison of two configurations.
+local checkpoints = require "rnnlab.sweep.checkpoints"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 local folders = require "rnnlab.sweep.folder"
@@ -105,6 +106,10 @@ local function head_lines(stored)
   row("objective", #objectives > 0 and table.concat(objectives, " and "))
   row("trials", ("%s of %s: %s"):format(text.thousands(ledger.done), text.thousands(plan.planned),
     reports.counts(ledger)))
+  local cut = 0
+  for _ in pairs((checkpoints.list(sweep.dir))) do cut = cut + 1 end
+  row("checkpoints", cut > 0 and ("of %s under way%s"):format(text.count(cut, "trial"), json.status ~= "running"
+    and ("; rnnlab resume %s goes on"):format(sweep.name) or ""))
   row("repeats", plan.repeats > 1 and ("%d, seeds %d to %d"):format(plan.repeats, plan.seed,
     plan.seed + plan.repeats - 1))
   row("fixed", #plan.fixed > 0 and table.concat(plan.fixed, " "))

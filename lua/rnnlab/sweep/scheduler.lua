@@ -35,6 +35,7 @@ local slots_apart = 1000    -- numbers of journals from one slot to the next
 local look_again = 1        -- seconds until a slot that waits for others reads their journals again
 local adopt_apart = 3       -- seconds between two looks for slots that are gone
 local patience = 25         -- seconds that workers have to end between two steps; Slurm kills after 30
+local patience_unsaid = 2   -- of these, before anything is said
 scheduler.most_slots = 999999
 
 -- plan, dir, ledger, study; launcher: starts workers; jobs: how many at most; watch: is told what happens, see
@@ -569,10 +570,20 @@ function Scheduler:stop_workers()
   for _, worker in pairs(self.workers) do
     if worker.count > 0 then self.processes:kill(worker.id, core.stop_requested() or 15) end
   end
-  self.processes:finish(patience)
-  while true do
-    local kind, id, a = self.processes:wait(0)
-    if kind == "line" then self:line(id, a) elseif kind ~= "end" then break end
+  for _, seconds in ipairs { patience_unsaid, patience - patience_unsaid } do
+    self.processes:finish(seconds)
+    local kind, id, a
+    repeat
+      kind, id, a = self.processes:wait(0)
+      if kind == "line" then self:line(id, a) elseif kind == "end" then self.workers[id] = nil end
+    until kind ~= "line" and kind ~= "end"
+    local left = 0
+    for _ in pairs(self.workers) do left = left + 1 end
+    if left == 0 then return end
+    if seconds == patience_unsaid then
+      self.watch:say(("waiting up to %d seconds for %s in the middle of a step%s"):format(patience, text.count(left,
+        "worker"), self.slot and "" or "; another signal ends it at once"))
+    end
   end
 end
 
