@@ -9,12 +9,8 @@
 -- Proposals go to a journal of the scheduler's, journal-0.jsonl; every worker writes how its trials ended to a journal
 -- of its own before it tells. What the scheduler alone knows (a worker was killed, a trial took too long) is in its.
 --
--- On a cluster each slot is a scheduler with workers of its own (rnnlab worker DIR SLOT --self): it claims blocks of
--- configurations (claims.h), learns what the others found from their journals, and ends when nothing is left to claim.
--- The journals of slot s are s * 1000 and the numbers after it. A slot that is started again goes on with its own
--- claims and, since the one before may still be on its way out somewhere, with journals of a new seat:
--- (10^6 seat + s) * 1000. What was claimed by a slot that will not come again is claimed anew by one that has nothing
--- else to do.
+-- On a cluster each slot is a scheduler with workers of its own (rnnlab worker DIR SLOT --self): it takes what it
+-- claims, learns what the others found from their journals, and ends when nothing is left to claim (slots.lua).
 --
 -- However it ends, workers are told by a signal and given time to write checkpoints of the trials under way; these, and
 -- those of workers that were killed, go on from there whoever runs them (checkpoints.lua).
@@ -22,21 +18,19 @@ local checkpoints = require "rnnlab.sweep.checkpoints"
 local core = require "rnnlab.core"
 local plans = require "rnnlab.sweep.plan"
 local report = require "rnnlab.sweep.report"
+local slots = require "rnnlab.sweep.slots"
 local text = require "rnnlab.text"
 
 local scheduler = {}
 
-local Scheduler = {}
+local Scheduler = setmetatable({}, { __index = slots.Slot })
 Scheduler.__index = Scheduler
 
 local message_seconds = .2 -- a message is about so long
 local most_in_message = 64
-local slots_apart = 1000    -- numbers of journals from one slot to the next
 local look_again = 1        -- seconds until a slot that waits for others reads their journals again
-local adopt_apart = 3       -- seconds between two looks for slots that are gone
 local patience = 25         -- seconds that workers have to end between two steps; Slurm kills after 30
 local patience_unsaid = 2   -- of these, before anything is said
-scheduler.most_slots = 999999
 
 -- plan, dir, ledger, study; launcher: starts workers; jobs: how many at most; watch: is told what happens, see
 -- report.lua. slot: of a cluster, else nil, with gone(slot, its line in the ledger): will that one not come again? and
@@ -121,119 +115,6 @@ function Scheduler:extent(config)
     if other and other.state ~= "running" then ended[#ended + 1] = number end
   end
   return ranges(ended)
-end
-
--- ---- slots of a cluster -------------------------------------------------------------------------
-
--- The block of configurations that a number belongs to; blocks are what is claimed.
-function Scheduler:block(number)
-  return (number - 1) // (self.plan.block or 1) + 1
-end
-
--- Where claims are.
-function Scheduler:claims() return self.dir .. "/claims" end
-
--- A seat nobody of this slot had before; returns the number of its journal.
-function Scheduler:sit_down()
-  self.seat = 0
-  while not core.sweep.claim(self.dir .. "/seats", self.slot, self.slot, self.seat) do
-    self.seat = self.seat + 1
-  end
-  return (self.seat * (scheduler.most_slots + 1) + self.slot) * slots_apart
-end
-
--- The numbers of a block's configurations: the first and the last.
-function Scheduler:span(block)
-  local size = self.plan.block or 1
-  return (block - 1) * size + 1, math.min(block * size, self.plan.trials)
-end
-
--- What this slot claimed when it ran before.
-function Scheduler:find_own()
-  self.own, self.unproposed = {}, {}
-  local owners, generations = core.sweep.claims(self:claims())
-  for block, slot in pairs(owners) do
-    if slot == self.slot then self.own[block], self.generations[block] = true, generations[block] end
-  end
-  for number = 1, self.plan.trials do
-    if self.own[self:block(number)] and not self.ledger.configs[number] then
-      self.unproposed[#self.unproposed + 1] = number
-    end
-  end
-end
-
--- Claim the next block that nobody has; its configurations are this slot's to propose. False where none is left.
-function Scheduler:claim()
-  local last = self:block(self.plan.trials)
-  self.block_at = self.block_at or 1
-  while self.block_at <= last do
-    local block = self.block_at
-    self.block_at = block + 1
-    local first, final = self:span(block)
-    if not self.ledger.configs[first] and core.sweep.claim(self:claims(), block, self.slot) then
-      self.own[block] = true
-      for number = first, final do
-        self.unproposed[#self.unproposed + 1] = number
-      end
-      return true
-    end
-  end
-  return false
-end
-
--- Has all of a block ended?
-function Scheduler:is_over(block)
-  local first, final = self:span(block)
-  for number = first, final do
-    local config = self.ledger.configs[number]
-    if not config or config.left > 0 then return false end
-  end
-  return true
-end
-
--- Claim what slots have left behind that will not come again, and what nobody claimed (it was proposed by a coordinator
--- that is gone). It is looked for now and then.
-function Scheduler:adopt()
-  local now = core.host.monotonic()
-  if not self.gone or self.adopted_at and now - self.adopted_at < adopt_apart then return end
-  self.adopted_at = now
-  self.ledger:read(self.dir)
-  local owners, generations = core.sweep.claims(self:claims())
-  local gone, adopted = {}, false
-  for block = 1, self:block(self.plan.trials) do
-    local owner = owners[block]
-    if owner ~= self.slot and not self.own[block] and not self:is_over(block) then
-      if owner and gone[owner] == nil then gone[owner] = self.gone(owner, self.ledger.slots[owner]) end
-      local generation = owner and generations[block] + 1 or 0
-      if (not owner or gone[owner]) and core.sweep.claim(self:claims(), block, self.slot, generation) then
-        self.own[block], self.generations[block], adopted = true, generation, true
-        self:take_in(block)
-      end
-    end
-  end
-  if adopted then self.from = checkpoints.tidy(self.dir, self.ledger) end
-  table.sort(self.unproposed)
-end
-
--- Queue what a block of somebody else's lacks.
-function Scheduler:take_in(block)
-  local first, final = self:span(block)
-  for number = first, final do
-    local config = self.ledger.configs[number]
-    if not config then self.unproposed[#self.unproposed + 1] = number end
-    local lacking = {}
-    for r = 1, config and self.plan.repeats or 0 do
-      if not config.trials[r] then lacking[#lacking + 1] = { config = number, repeat_ = r } end
-    end
-    if self.pruning and #lacking > 0 then -- see begin_again
-      lacking = {}
-      self:queue_all(lacking, number)
-    end
-    for _, item in ipairs(lacking) do
-      self.tail = self.tail + 1
-      self.queue[self.tail] = item
-    end
-  end
 end
 
 -- ---- proposing ----------------------------------------------------------------------------------

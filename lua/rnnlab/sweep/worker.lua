@@ -124,7 +124,7 @@ end
 function worker.main(options)
   local dir, slot = options.words[1], math.tointeger(tonumber(options.words[2]))
   if not slot or slot < 0 then errors.usage("a slot is a whole number, not '%s'", options.words[2]) end
-  local most = require("rnnlab.sweep.scheduler").most_slots
+  local most = require("rnnlab.sweep.slots").most
   if options.self and (slot < 1 or slot > most) then errors.usage("slots count from 1 to %d", most) end
   if options.self then return worker.slot { dir = dir, slot = slot, jobs = options.jobs, quiet = options.quiet } end
   if not options.parent then
