@@ -282,7 +282,8 @@ describe("trials that were cut", function()
     wait_for(pid)
     local files = checkpoints "s-sweep-1"
     assert.same({ "trial-1-1.safetensors" }, files)
-    assert.matches("checkpoints +of 1 trial under way; rnnlab resume s%-sweep%-1 goes on", cli.run("show s-sweep-1").out)
+    assert.matches("checkpoints +of 1 trial under way; rnnlab resume s%-sweep%-1 goes on",
+      cli.run("show s-sweep-1").out)
     return dir "s-sweep-1" .. "/checkpoints/" .. files[1]
   end
 
@@ -345,6 +346,16 @@ describe("trials that were cut", function()
     local went_on = outcome "s-sweep-1"[1].resumed
     assert.equal(2, #went_on)
     assert.is_true(went_on[2] > went_on[1])
+  end)
+
+  it("are not made to fail by a sweep that was killed before it had copied its script", function()
+    write {}
+    cli.run "sweep s.lua hidden=3,4 --keep none --timeout 0.001s"
+    os.remove(dir "s-sweep-1" .. "/script.lua") -- the last that is written before the first trial
+    local got = cli.run "resume s-sweep-1"
+    assert.equal(1, got.code)
+    assert.matches("^rnnlab: s%-sweep%-1 has no copy of its script, so it cannot go on: it was stopped before it had "
+      .. "begun, or the copy was removed\n$", got.err)
   end)
 
   it("keep none where none are wanted", function()

@@ -247,6 +247,10 @@ function command.resume(options)
     sweep.json.plan.checkpoint_every = plans.checkpoint_every(options.checkpoint_every)
   end
   cluster.check_idle(sweep)
+  if not core.host.exists(sweep.dir .. "/script.lua") then
+    errors.failure("%s has no copy of its script, so it cannot go on: it was stopped before it had begun, or the copy "
+      .. "was removed", sweep.name)
+  end
   if module.options then return cluster.resume(sweep, options) end
   local plan = sweep.json.plan
   sweep:take_over()
