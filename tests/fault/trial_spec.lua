@@ -1,10 +1,8 @@
 -- trial_spec.lua: workers of a sweep that are killed in the middle of writing a checkpoint, again and again: what is
 -- there before it counts, and the end is to the bit that of a sweep never stopped.
---
--- RNNLAB_KILLS: how many of these kills at least (default 3). RNNLAB_FAULT_LOG: a file that gets a line.
 local cli = require "helper"
-
-local kills = tonumber(os.getenv "RNNLAB_KILLS" or "3")
+package.path = cli.root .. "/tests/fault/?.lua;" .. package.path
+local kills = require "kills"
 
 local script = [[
 local r = require "rnnlab"
@@ -26,16 +24,15 @@ describe("a worker that is killed while it writes a checkpoint", function()
   after_each(cli.clean)
 
   it("leaves the one before, and what comes of it is the same", function()
-    if (os.getenv "RNNLAB_TEST_PRELOAD" or "") ~= "" then return end -- a sanitizer must be the first library
-    local library = os.getenv "RNNLAB_BUILD" .. "/tests/cli/librnl_tear.so"
-    assert(cli.exists(library), library)
+    local library, wanted = kills.library "tear", math.max(3, kills.wanted // 10)
+    if not library then return end
     cli.write(cli.dir .. "/s.lua", script)
     local words = "sweep s.lua hidden=2,3,4 --jobs 2 --json --quiet --checkpoint-every 0.02s --retries 1000"
     local whole = object(cli.run(words))
     local tears, rounds, resumed = cli.dir .. "/tears", 0, 0
-    while #(cli.read(tears) or "") < kills do
+    while #(cli.read(tears) or "") < wanted do
       rounds = rounds + 1
-      assert.is_true(rounds < 20 + kills, "no write was torn")
+      assert.is_true(rounds < 20 + wanted, "no write was torn")
       local got = object(cli.run(words, { LD_PRELOAD = library, RNNLAB_TEAR = ("checkpoints/:%d"):format(
         2 + rounds % 4), RNNLAB_TEAR_LOG = tears }))
       for number, trial in ipairs(got.trials) do
@@ -49,11 +46,6 @@ describe("a worker that is killed while it writes a checkpoint", function()
       end
     end
     assert.is_true(resumed > 0)
-    local log = os.getenv "RNNLAB_FAULT_LOG"
-    if log then
-      local file = assert(io.open(log, "a"))
-      file:write(("%d checkpoints of trials torn in their writing, %d resumptions\n"):format(#cli.read(tears), resumed))
-      file:close()
-    end
+    kills.log("%d checkpoints of trials torn in their writing, %d resumptions", #cli.read(tears), resumed)
   end)
 end)
