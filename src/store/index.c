@@ -45,7 +45,8 @@ static const char schema[] =
     "CREATE TABLE curves (run TEXT PRIMARY KEY, points INTEGER NOT NULL, data BLOB NOT NULL);";
 
 /* stamp: what the folder's files looked like when they were read; 0 (a migrated row) has them read again. Trials keep
- * their parameters and metrics as JSON text, a row each: a sweep writes a thousand at once. */
+ * their parameters and metrics as JSON text, a row each: a sweep writes a thousand at once. read: of a sweep that runs,
+ * what its source has read of the journals. */
 static const char *const steps[] = {
   [1] = "ALTER TABLE runs ADD COLUMN network TEXT; ALTER TABLE runs ADD COLUMN weights INTEGER;"
         "ALTER TABLE runs ADD COLUMN tags TEXT; ALTER TABLE runs ADD COLUMN notes TEXT;"
@@ -57,6 +58,7 @@ static const char *const steps[] = {
         " status TEXT NOT NULL, kind1 TEXT, value1 REAL, kind2 TEXT, value2 REAL, params TEXT, metrics TEXT,"
         " epochs INTEGER, wall_s REAL, started TEXT, error TEXT, run TEXT, points INTEGER NOT NULL, curve BLOB,"
         " PRIMARY KEY (sweep, number));",
+  [2] = "ALTER TABLE sweeps ADD COLUMN read TEXT;",
 };
 _Static_assert(sizeof steps / sizeof *steps == RNL_INDEX_SCHEMA, "a new schema needs the step that leads to it");
 

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "store/run.h"
 
-enum { RNL_INDEX_SCHEMA = 2, RNL_INDEX_CURVE_POINTS = 1024, RNL_TRIAL_CURVE_POINTS = 128 };
+enum { RNL_INDEX_SCHEMA = 3, RNL_INDEX_CURVE_POINTS = 1024, RNL_TRIAL_CURVE_POINTS = 128 };
 
 /* ---- sweeps -------------------------------------------------------------------------------------
  *
@@ -37,9 +37,14 @@ typedef struct rnl_trial_sink rnl_trial_sink;
 bool rnl_trial_sink_put(rnl_trial_sink *sink, const rnl_trial_row *row); /* false: the index failed; stop */
 
 typedef struct rnl_sweep_source {
-  /* Read the journals of the sweep folder `dir` (`head`: its sweep.json) and put every trial once. A torn or strange
-   * line is not an error, it is left out; an error leaves the sweep's line in the index without its trials. */
-  rnl_status (*load)(void *context, const char *dir, const json_t *head, rnl_trial_sink *sink, rnl_error *err);
+  /* Read the journals of the sweep folder `dir` (`head`: its sweep.json) and put their trials; of a trial put twice the
+   * first counts. `read` is the source's own: an empty object where all is to be read, and for a sweep that still runs
+   * as it was left the time before, so that what was read then need not be read again. A torn or strange line is not an
+   * error, it is left out; an error leaves the sweep's line in the index without its trials. */
+  rnl_status (*load)(void *context, const char *dir, const json_t *head, json_t *read, rnl_trial_sink *sink,
+                     rnl_error *err);
+  /* Are the journals those that `read` is about, only longer? NULL: all is read each time. */
+  bool (*goes_on)(void *context, const char *dir, const json_t *read);
   void *context;
 } rnl_sweep_source;
 

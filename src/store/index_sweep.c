@@ -61,21 +61,57 @@ bool rnl_trial_sink_put(rnl_trial_sink *sink, const rnl_trial_row *row) {
   return !sink->failed;
 }
 
-/* A trial that is told of twice counts once: the last time. */
-static bool put_trials(sqlite3 *db, const rnl_run_record *record, const rnl_sweep_rows *rows, bool *loaded,
-                       rnl_error *loading) {
+/* Run folders that trials of a sweep under way had and gave up for better ones. */
+static bool forget_folders(sqlite3 *db, const rnl_run_record *record) {
+  sqlite3_stmt *kept = rnl_db_prepare(db, "SELECT number, run FROM trials WHERE sweep = ? AND run IS NOT NULL");
+  sqlite3_stmt *gone = rnl_db_prepare(db, "UPDATE trials SET run = NULL WHERE sweep = ? AND number = ?");
+  bool good = kept && gone && bind_text(kept, 1, record->name) && bind_text(gone, 1, record->name);
+  int code = SQLITE_ERROR;
+  while (good && (code = sqlite3_step(kept)) == SQLITE_ROW) {
+    char *dir = rnl_path_join(record->dir, (const char *)sqlite3_column_text(kept, 1));
+    if (!dir || !rnl_path_is_folder(dir))
+      good = sqlite3_bind_int64(gone, 2, sqlite3_column_int64(kept, 0)) == SQLITE_OK &&
+             sqlite3_step(gone) == SQLITE_DONE && sqlite3_reset(gone) == SQLITE_OK;
+    rnl_free(dir);
+  }
+  sqlite3_finalize(kept);
+  sqlite3_finalize(gone);
+  return good && code == SQLITE_DONE;
+}
+
+/* Of the journals of a sweep that still runs, what the trials that the index has were read from, where that can be gone
+ * on with; NULL: all is to be read. */
+static json_t *read_before(sqlite3 *db, const rnl_run_record *record, const rnl_sweep_rows *rows) {
+  const char *status = json_string_value(json_object_get(record->json, "status"));
+  const rnl_sweep_source *source = rows->source;
+  if (rows->rows || !status || strcmp(status, "running") != 0) return NULL;
+  sqlite3_stmt *s = rnl_db_prepare(db, "SELECT read FROM sweeps WHERE name = ?");
+  json_t *read = s && bind_text(s, 1, record->name) && sqlite3_step(s) == SQLITE_ROW ? rnl_db_text_json(s, 0) : NULL;
+  sqlite3_finalize(s);
+  if (json_is_object(read) &&
+      (!source || (source->goes_on && source->goes_on(source->context, record->dir, read))))
+    return read;
+  json_decref(read);
+  return NULL;
+}
+
+/* *read: as read_before gave it, and what there is to keep for the next time. Of a trial that is told of twice the
+ * first counts. */
+static bool put_trials(sqlite3 *db, const rnl_run_record *record, const rnl_sweep_rows *rows, json_t **read,
+                       bool *loaded, rnl_error *loading) {
   static const char *const sql[] = { "DELETE FROM trials WHERE sweep = ?", NULL };
   *loaded = rows->rows != NULL || rows->source != NULL;
   if (!*loaded) return true; /* what is there stays until somebody comes who can read journals */
-  if (!rnl_db_each(db, sql, record->name)) return false;
+  if (*read ? !forget_folders(db, record) : !rnl_db_each(db, sql, record->name)) return false;
+  if (!*read) *read = json_object();
   rnl_trial_sink sink = { .sweep = record->name };
   sink.thin = rnl_alloc(RNL_TRIAL_CURVE_POINTS + 1, sizeof *sink.thin);
-  sink.statement = sink.thin ? rnl_db_prepare(db, "INSERT OR REPLACE INTO trials VALUES"
-                                                  " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") : NULL;
+  sink.statement = sink.thin && *read ? rnl_db_prepare(db, "INSERT OR IGNORE INTO trials VALUES"
+                                                           " (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)") : NULL;
   sink.failed = !sink.statement;
   for (size_t i = 0; rows->rows && i < rows->count && rnl_trial_sink_put(&sink, &rows->rows[i]); i++) continue;
   if (!rows->rows && !sink.failed)
-    *loaded = rows->source->load(rows->source->context, record->dir, record->json, &sink, loading) == RNL_OK;
+    *loaded = rows->source->load(rows->source->context, record->dir, record->json, *read, &sink, loading) == RNL_OK;
   sqlite3_finalize(sink.statement);
   rnl_free(sink.thin);
   return !sink.failed;
@@ -131,15 +167,15 @@ static json_t *best_of(sqlite3 *db, const rnl_run_record *record) {
   return out;
 }
 
-static bool put_line(sqlite3 *db, const rnl_run_record *record, int64_t stamp, bool loaded, const json_t *counts,
-                     const json_t *best) {
+static bool put_line(sqlite3 *db, const rnl_run_record *record, int64_t stamp, bool loaded, const json_t *read,
+                     const json_t *counts, const json_t *best) {
   static const char *const keys[] = { "experiment", "script", "status", "started", "ended", "wall_s", "planned",
                                       "seed", "error" };
   enum { KEYS = sizeof keys / sizeof *keys };
   const json_t *json = record->json;
   sqlite3_stmt *s = rnl_db_prepare(db, "INSERT INTO sweeps (name, experiment, script, status, started, ended, wall_s,"
-                                       " planned, seed, error, objective, trials, best, tags, notes, stamp, loaded)"
-                                       " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+                                       " planned, seed, error, objective, trials, best, tags, notes, stamp, loaded,"
+                                       " read) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   bool good = s && bind_text(s, 1, record->name);
   for (int i = 0; good && i < KEYS; i++) rnl_db_bind_plain(s, i + 2, json_object_get(json, keys[i]));
   good = good && rnl_db_bind_json(s, KEYS + 2, json_object_get(json, "objective")) &&
@@ -147,7 +183,7 @@ static bool put_line(sqlite3 *db, const rnl_run_record *record, int64_t stamp, b
          rnl_db_bind_json(s, KEYS + 5, json_object_get(json, "tags")) &&
          rnl_db_bind_json(s, KEYS + 6, json_object_get(json, "notes")) &&
          sqlite3_bind_int64(s, KEYS + 7, stamp) == SQLITE_OK && sqlite3_bind_int(s, KEYS + 8, loaded) == SQLITE_OK &&
-         sqlite3_step(s) == SQLITE_DONE;
+         rnl_db_bind_json(s, KEYS + 9, read) && sqlite3_step(s) == SQLITE_DONE;
   sqlite3_finalize(s);
   return good;
 }
@@ -161,9 +197,14 @@ bool rnl_db_put_sweep(sqlite3 *db, const rnl_run_record *record, int64_t stamp, 
                       rnl_error *loading) {
   static const char *const sql[] = { "DELETE FROM sweeps WHERE name = ?", NULL };
   bool loaded;
-  if (!rnl_db_each(db, sql, record->name) || !put_trials(db, record, rows, &loaded, loading)) return false;
+  json_t *read = read_before(db, record, rows);
+  if (!rnl_db_each(db, sql, record->name) || !put_trials(db, record, rows, &read, &loaded, loading)) {
+    json_decref(read);
+    return false;
+  }
   json_t *counts = count_trials(db, record->name), *best = counts ? best_of(db, record) : NULL;
-  bool good = best && put_line(db, record, stamp, loaded, counts, best);
+  bool good = best && put_line(db, record, stamp, loaded, rows->rows ? NULL : read, counts, best);
+  json_decref(read);
   json_decref(counts);
   json_decref(best);
   return good;

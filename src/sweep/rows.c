@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -76,22 +77,12 @@ static int by_slot(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Has the trial been put already? `seen` is a JSON object of the numbers. */
-static bool is_new(json_t *seen, int64_t number) {
-  char key[32];
-  snprintf(key, sizeof key, "%lld", (long long)number);
-  if (json_object_get(seen, key)) return false;
-  json_object_set_new(seen, key, json_true());
-  return true;
-}
-
 /* False where the index failed or memory is out. The folder that a trial's run was kept in may have been given up for a
  * better one since (keep.lua): what counts is whether it is there. */
-static bool put_line(const char *dir, json_t *line, json_t *seen, rnl_trial_sink *sink) {
+static bool put_line(const char *dir, json_t *line, rnl_trial_sink *sink) {
   const char *event = json_string_value(json_object_get(line, "event"));
   const json_t *number = json_object_get(line, "trial");
   if (!event || strcmp(event, "result") != 0 || !json_is_integer(number)) return true;
-  if (!is_new(seen, json_integer_value(number))) return true;
   double *points = rnl_alloc(rnl_trial_row_points(line) + 1, sizeof *points);
   if (!points) return false;
   rnl_trial_row row = rnl_trial_row_of(line, points);
@@ -104,36 +95,69 @@ static bool put_line(const char *dir, json_t *line, json_t *seen, rnl_trial_sink
   return good;
 }
 
-static rnl_status load_journal(const char *dir, int64_t slot, json_t *seen, rnl_trial_sink *sink, rnl_error *err) {
-  char path[4096];
-  snprintf(path, sizeof path, "%s/journal-%lld.jsonl", dir, (long long)slot);
+/* What identifies a journal beside its name, with its size; false: it is not there. */
+static bool look_at(const char *path, json_int_t *inode, int64_t *size) {
+  struct stat about;
+  if (stat(path, &about) < 0) return false;
+  *inode = (json_int_t)about.st_ino;
+  *size = about.st_size;
+  return true;
+}
+
+static void journal_path(char path[4096], const char *dir, const char *slot) {
+  snprintf(path, 4096, "%s/journal-%s.jsonl", dir, slot);
+}
+
+/* `read` is { slot: [inode, bytes] }: how far each journal was read. Journals only grow, but for a torn last line. */
+static bool goes_on(void *context, const char *dir, const json_t *read) {
+  (void)context;
+  const char *slot;
+  json_t *place;
+  json_object_foreach((json_t *)read, slot, place) {
+    char path[4096];
+    json_int_t inode;
+    int64_t size;
+    journal_path(path, dir, slot);
+    if (!look_at(path, &inode, &size) || inode != json_integer_value(json_array_get(place, 0)) ||
+        size < json_integer_value(json_array_get(place, 1)))
+      return false;
+  }
+  return true;
+}
+
+static rnl_status load_journal(const char *dir, int64_t slot, json_t *read, rnl_trial_sink *sink, rnl_error *err) {
+  char path[4096], key[24];
+  snprintf(key, sizeof key, "%lld", (long long)slot);
+  journal_path(path, dir, key);
   rnl_buffer text = {0};
-  int64_t offset = 0;
+  json_int_t inode;
+  int64_t size, offset = json_integer_value(json_array_get(json_object_get(read, key), 1));
+  if (!look_at(path, &inode, &size) || size == offset) return RNL_OK;
   rnl_status status = rnl_journal_read(path, &offset, &text, err);
   for (char *at = text.data; status == RNL_OK && at && *at;) {
     char *end = strchr(at, '\n');
     if (!end) break;
     json_t *line = json_loadb(at, (size_t)(end - at), 0, NULL);
-    if (line && !put_line(dir, line, seen, sink))
-      status = rnl_fail(err, RNL_ERR_IO, "%s: its trials were not taken", path);
+    if (line && !put_line(dir, line, sink)) status = rnl_fail(err, RNL_ERR_IO, "%s: its trials were not taken", path);
     json_decref(line);
     at = end + 1;
   }
+  if (status == RNL_OK && json_object_set_new(read, key, json_pack("[I, I]", inode, (json_int_t)offset)))
+    status = rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", path);
   rnl_buffer_free(&text);
   return status;
 }
 
-static rnl_status load(void *context, const char *dir, const json_t *head, rnl_trial_sink *sink, rnl_error *err) {
+static rnl_status load(void *context, const char *dir, const json_t *head, json_t *read, rnl_trial_sink *sink,
+                       rnl_error *err) {
   (void)context, (void)head;
   walk w = {0};
-  json_t *seen = json_object();
   rnl_status status = rnl_journal_slots(dir, add_slot, &w, err);
-  if (status == RNL_OK && (w.failed || !seen)) status = rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", dir);
+  if (status == RNL_OK && w.failed) status = rnl_fail(err, RNL_ERR_MEMORY, "%s: out of memory", dir);
   if (status == RNL_OK && w.count > 0) qsort(w.slots, w.count, sizeof *w.slots, by_slot);
-  for (size_t i = 0; i < w.count && status == RNL_OK; i++) status = load_journal(dir, w.slots[i], seen, sink, err);
-  json_decref(seen);
+  for (size_t i = 0; i < w.count && status == RNL_OK; i++) status = load_journal(dir, w.slots[i], read, sink, err);
   rnl_free(w.slots);
   return status;
 }
 
-const rnl_sweep_source rnl_journals = {.load = load};
+const rnl_sweep_source rnl_journals = {.load = load, .goes_on = goes_on};

@@ -266,7 +266,7 @@ static void test_newer_schema(void **state) {
   run_sql("PRAGMA user_version = 99");
   json_t *list;
   assert_int_equal(rnl_index_list(&list, test_folder, NULL, NULL, &err), RNL_ERR_FORMAT);
-  assert_non_null(strstr(err.text, "written by a newer rnnlab (schema 99, this one knows 2)"));
+  assert_non_null(strstr(err.text, "written by a newer rnnlab (schema 99, this one knows 3)"));
   /* A run is closed all the same, with a warning. */
   rnl_run *run;
   rnl_buffer warnings = { 0 };

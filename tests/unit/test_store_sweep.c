@@ -149,8 +149,9 @@ static void test_trials(void **state) {
 /* A stand-in for the reader of journals: a trial a line of journal-1.jsonl. */
 static int loads;
 
-static rnl_status load(void *context, const char *dir, const json_t *head, rnl_trial_sink *sink, rnl_error *problem) {
-  (void)head;
+static rnl_status load(void *context, const char *dir, const json_t *head, json_t *read, rnl_trial_sink *sink,
+                       rnl_error *problem) {
+  (void)head, (void)read;
   loads++;
   if (context) return rnl_fail(problem, RNL_ERR_IO, "%s: journal eaten", dir);
   rnl_buffer text = { 0 };
