@@ -31,7 +31,7 @@ static int recurrent(lua_State *L) {
     const char *key;
   } fields[] = {{RNL_RECURRENT_WEIGHT_IH, "weight_ih"}, {RNL_RECURRENT_BIAS, "bias"},
                 {RNL_RECURRENT_WEIGHT_HO, "weight_ho"}, {RNL_RECURRENT_BIAS_O, "bias_o"},
-                {RNL_RECURRENT_STATE0, "state0"}};
+                {RNL_RECURRENT_STATE0, "state0"}, {RNL_RECURRENT_LENGTHS, "lengths"}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
     in[fields[i].input] = rnl_lua_tensor_field(L, 3, fields[i].key);
   in[RNL_RECURRENT_WEIGHT_FB] =

@@ -161,6 +161,9 @@ typedef struct rnl_kernels {
   /* dbias[n] (+)= sum_t,lane b[t][n][lane] */
   void (*lane_reduce)(int64_t batch, int64_t lanes, int64_t time, int64_t n, const void *b, void *dbias,
                       bool add);
+  /* x[t][n][lane] = 0 for t >= lengths[lane], first <= t < time; no length is below `first` */
+  void (*lane_clear)(int64_t batch, int64_t lanes, int64_t first, int64_t time, int64_t n, const int64_t *lengths,
+                     void *x);
 
   /* Cell programs: choose the code of an instruction whose kinds and sizes are set (pointers may follow); run a
    * list over its steps; pack weight(i, j) = weight[i * row + j * column] of width outputs j in panels of `tile`. */

@@ -27,7 +27,7 @@ typedef enum rnl_lane_code {
   RNL_LANE_LSTM_GRAD,  /* in: gates, c(t-1), c, dh, dc; out: dz, dc(t-1) */
   RNL_LANE_GRU_GRAD,   /* in: gates, zh, h(t-1), dh; out: dzx, dzh, dh(t-1) */
   RNL_LANE_LIVE,       /* out = 0 in lanes that are not live */
-  RNL_LANE_FINAL,      /* out = in[0] (absent: 0) in lanes that end with this step, 0 in lanes that ended before */
+  RNL_LANE_FINAL,      /* out = in[0] in lanes that end with this step, 0 in lanes that ended before */
   RNL_LANE_TOTAL,      /* not in a step list: out += sum over steps of in[0] */
   RNL_LANE_CODES
 } rnl_lane_code;
@@ -62,7 +62,8 @@ struct rnl_lane_op {
   int slope;                         /* AFFINE: rnl_unary, -1: none */
   int side;
   unsigned scalars, shape;           /* shape: set by lane_bind */
-  bool add, masked;                  /* masked: COPY writes 0 in lanes that are not live */
+  bool add, masked;                  /* masked: AFFINE's out, and the states of LSTM and GRU, are 0 in lanes not live */
+  bool asks_live;                    /* set by lane_bind: reads program->live */
   int n_terms;
   rnl_lane_term term[RNL_LANE_TERMS];
 };

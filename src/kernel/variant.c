@@ -44,6 +44,7 @@ const rnl_kernels RNL_VARIANT = {
     .lane_outer = lane_outer,
     .lane_outer_steps = lane_outer_steps,
     .lane_reduce = lane_reduce,
+    .lane_clear = lane_clear,
     .lane_bind = lane_bind,
     .lane_program = lane_program,
     .lane_pack = lane_pack,

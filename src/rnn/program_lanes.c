@@ -229,7 +229,9 @@ static uint64_t gradients_there(const rnl_program_store *s) {
   for (int k = 0; k < p->n_outputs; k++) bits = bits << 1 | (s->arriving[k] != NULL);
   for (int k = 0; k < p->n_sequences; k++) bits = bits << 1 | (s->sequence_grad[k].storage != NULL);
   for (int k = 0; k < p->n_weights; k++) bits = bits << 1 | s->weight_wanted[k];
-  _Static_assert(RNL_PROGRAM_OUTPUTS + RNL_PROGRAM_SEQUENCES + RNL_PROGRAM_WEIGHTS <= 64, "a bit each");
+  for (int k = 0; k < p->n_states; k++) bits = bits << 1 | (s->final_grad[k] != NULL);
+  _Static_assert(RNL_PROGRAM_OUTPUTS + RNL_PROGRAM_SEQUENCES + RNL_PROGRAM_WEIGHTS + RNL_PROGRAM_STATES <= 64,
+                 "a bit each");
   return bits;
 }
 

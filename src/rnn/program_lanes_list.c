@@ -91,9 +91,29 @@ static bool per_sequence(const rnl_program *p, rnl_lane_ref r) {
 
 /* ---- forward -------------------------------------------------------------------------------- */
 
-static void append_live(rnl_lane_list *list, rnl_lane_ref out) {
+/* Whether the kernel can write zeros into out[k] by itself; of an LSTM into both states or neither. */
+static bool can_mask(const rnl_program *p, const rnl_lane_item *item, int k) {
+  switch (item->code) {
+    case RNL_LANE_AFFINE: return true;
+    case RNL_LANE_GRU: return k == 1;
+    case RNL_LANE_LSTM:
+      return k > 0 && p->value[item->out[1].value].state >= 0 && p->value[item->out[2].value].state >= 0;
+    default: return false;
+  }
+}
+
+/* The next state is to be zero where a sequence has ended: what writes it does that if it can. */
+static void mask_next(const rnl_program *p, rnl_lane_list *list, rnl_lane_ref next) {
+  int last = list->n - 1;
+  while (last > 0 && !writes(&list->item[last], next)) last--;
+  rnl_lane_item *item = &list->item[last];
+  for (int k = 0; k < RNL_LANE_OUTS; k++)
+    if (same(item->out[k], next) && can_mask(p, item, k)) {
+      item->masked = true;
+      return;
+    }
   rnl_lane_item live = empty_item(RNL_LANE_LIVE);
-  live.out[0] = out;
+  live.out[0] = next;
   append(list, &live);
 }
 
@@ -104,20 +124,15 @@ void rnl_lanes_forward_list(const rnl_program_store *s, rnl_lane_list *list, int
     const rnl_lane_item item = item_of(p, &p->forward[i]);
     append(list, &item);
   }
-  for (int k = 0; k < p->n_states && s->lengths; k++) append_live(list, whole(p, p->next[k]));
+  for (int k = 0; k < p->n_states && s->lengths; k++) mask_next(p, list, whole(p, p->next[k]));
   *n_again = list->n;
   for (int k = 0; k < p->n_outputs; k++) {
-    const int v = p->output[k];
-    if (!s->output_aliased[k]) {
-      rnl_lane_item copy = empty_item(RNL_LANE_UNARY);
-      copy.kind = RNL_UNARY_COPY;
-      copy.masked = s->lengths != NULL;
-      copy.in[0] = copy.out[0] = whole(p, v);
-      copy.out[0].value = rnl_lane_output(k);
-      append(list, &copy);
-    } else if (s->lengths && p->value[v].state < 0) {
-      append_live(list, whole(p, v));
-    }
+    if (s->output_aliased[k]) continue;
+    rnl_lane_item copy = empty_item(RNL_LANE_UNARY);
+    copy.kind = RNL_UNARY_COPY;
+    copy.in[0] = copy.out[0] = whole(p, p->output[k]);
+    copy.out[0].value = rnl_lane_output(k);
+    append(list, &copy);
   }
 }
 
@@ -205,8 +220,6 @@ static void build(builder *b, const rnl_instruction *i) {
     if (!is_whole(b->p, out)) store_zeros(b, out);
     else item.add = b->zero[out.value] = false;
   }
-  item.masked = b->s->lengths && item.code == RNL_LANE_UNARY &&
-                b->p->value[item.in[0].value].kind == RNL_VALUE_ARRIVING;
   append(b->list, &item);
 }
 
@@ -224,7 +237,7 @@ static bool needless_copy(const rnl_program_store *s, const rnl_lane_list *list,
   const rnl_program *p = s->program;
   const rnl_lane_item *copy = &list->item[at];
   const rnl_lane_ref in = copy->in[0], out = copy->out[0];
-  if (copy->code != RNL_LANE_UNARY || copy->kind != RNL_UNARY_COPY || copy->add || copy->masked || in.value < 0 ||
+  if (copy->code != RNL_LANE_UNARY || copy->kind != RNL_UNARY_COPY || copy->add || in.value < 0 ||
       in.width != out.width || !is_whole(p, out) || p->value[out.value].kind != RNL_VALUE_STEP)
     return false;
   const rnl_value_kind kind = p->value[in.value].kind;
@@ -275,7 +288,7 @@ static void join_addends(const rnl_program_store *s, rnl_lane_list *list) {
   for (int at = 0; at < list->n; at++) {
     const rnl_lane_item *copy = &list->item[at];
     const rnl_lane_ref out = copy->out[0];
-    if (copy->code != RNL_LANE_UNARY || copy->kind != RNL_UNARY_COPY || copy->masked ||
+    if (copy->code != RNL_LANE_UNARY || copy->kind != RNL_UNARY_COPY ||
         !per_sequence(s->program, copy->in[0]) || copy->in[0].width != out.width)
       continue;
     int m = at + 1;
@@ -331,7 +344,7 @@ static void set_apart_totals(const rnl_program_store *s, rnl_lane_backward *b) {
   rnl_lane_list *list = &b->steps;
   for (int at = 0; at < list->n; at++) {
     const rnl_lane_item *item = &list->item[at];
-    if (item->code != RNL_LANE_UNARY || item->kind != RNL_UNARY_COPY || item->masked || !item->add ||
+    if (item->code != RNL_LANE_UNARY || item->kind != RNL_UNARY_COPY || !item->add ||
         s->program->value[item->out[0].value].kind != RNL_VALUE_WEIGHT_GRAD ||
         item->in[0].width != item->out[0].width || !stays(s, item->in[0]) ||
         written_between(list, at, list->n, item->in[0]))
@@ -349,7 +362,7 @@ void rnl_lanes_backward_list(const rnl_program_store *s, rnl_lane_backward *b) {
   memset(b->zero, 0, sizeof b->zero);
   for (int v = 0; v < RNL_PROGRAM_VALUES; v++) b->instead[v] = none;
   for (int v = p->n_forward_values; v < p->n_values && s->lengths; v++) {
-    if (p->value[v].kind != RNL_VALUE_STATE_GRAD) continue;
+    if (p->value[v].kind != RNL_VALUE_STATE_GRAD || !s->final_grad[p->value[v].index]) continue;
     rnl_lane_item item = empty_item(RNL_LANE_FINAL);
     item.out[0] = whole(p, v);
     item.in[0] = (rnl_lane_ref){.value = rnl_lane_final(p->value[v].index), .width = item.out[0].width};

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "grad/elementwise.h"
+#include "rnn/lengths.h"
 #include "rnn/program_arena.h"
 #include "rnn/program_reference.h"
 
@@ -92,20 +93,8 @@ static rnl_status check_shapes(const rnl_node *node, const rnl_program *p, const
 
 rnl_status rnl_program_read_lengths(const rnl_node *node, int64_t batch, int64_t time, int64_t *lengths, int64_t *min,
                                     rnl_error *err) {
-  const rnl_tensor *t = given(node, rnl_program_lengths(program_of(node)));
-  *min = time;
-  for (int64_t b = 0; b < batch; b++) lengths[b] = time;
-  if (!t) return RNL_OK;
-  for (int64_t b = 0; b < batch; b++) {
-    const double value = rnl_tensor_at(t, b);
-    if (!(value >= 0 && value <= (double)time) || value != floor(value)) /* 0: a later chunk of one that has ended */
-      return rnl_fail(err, RNL_ERR_ARG,
-                      "layer %s: the length of sequence %lld is %g; expected a whole number from 0 to %lld",
-                      attrs_of(node)->name, (long long)b + 1, value, (long long)time);
-    lengths[b] = (int64_t)value;
-    if (lengths[b] < *min) *min = lengths[b];
-  }
-  return RNL_OK;
+  return rnl_lengths_read(given(node, rnl_program_lengths(program_of(node))), attrs_of(node)->name, batch, time, lengths,
+                          min, err);
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -308,19 +297,12 @@ static void put_final_states(const rnl_node *node, rnl_program_store *s) {
   }
 }
 
-/* x(b, t) = 0 for t >= lengths[b] */
-static void clear_past_lengths(const rnl_program_store *s, const rnl_tensor *x) {
-  for (int64_t b = 0; b < s->batch; b++)
-    for (int64_t t = s->lengths[b]; t < s->time; t++)
-      for (int64_t j = 0; j < x->size[2]; j++) rnl_tensor_set(x, (int64_t[]){b, t, j}, 0);
-}
-
 static rnl_status take_inputs(const rnl_node *node, rnl_program_store *s, rnl_error *err) {
   const rnl_program *p = s->program;
   if (s->lengths) RNL_TRY(rnl_program_read_lengths(node, s->batch, s->time, s->lengths, &s->min_length, err));
   for (int k = 0; k < p->n_sequences; k++) {
     if (s->packed[k]) RNL_TRY(rnl_tensor_copy(&s->sequence[k], rnl_in(node, k), err));
-    if (s->lengths) clear_past_lengths(s, &s->sequence[k]);
+    if (s->lengths) rnl_lengths_clear(&s->sequence[k], s->lengths, s->min_length);
   }
   for (int k = 0; k < p->n_rows; k++)
     pack_rows(s, s->row_pack[k], p->value[p->row[k]].width, rnl_in(node, rnl_program_first_row(p) + k));
@@ -350,6 +332,8 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
     run->executor->forward(s, run->own, false);
     put_final_states(node, s);
   }
+  for (int k = 0; k < p->n_outputs && s->lengths; k++)
+    if (p->value[p->output[k]].state < 0) rnl_lengths_clear(rnl_out(node, k), s->lengths, s->min_length);
   return RNL_OK;
 }
 
@@ -363,6 +347,7 @@ static rnl_status take_gradients(const rnl_node *node, rnl_program_store *s, rnl
       return rnl_fail(err, RNL_ERR_ARG, "layer %s: no gradient passes from %s, which is for looking at",
                       attrs_of(node)->name, p->output_name[k]);
     s->arriving[k] = arriving ? rnl_tensor_data(arriving) : NULL;
+    if (arriving && s->lengths) rnl_lengths_clear(arriving, s->lengths, s->min_length); /* nobody reads it after us */
   }
   for (int v = p->n_forward_values; v < p->n_values; v++) {
     const rnl_program_value *value = &p->value[v];

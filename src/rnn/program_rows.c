@@ -79,27 +79,6 @@ static bool ended(const rnl_program_store *s, int64_t row, int64_t time) {
   return s->lengths && time >= s->lengths[row];
 }
 
-/* A copy of an arriving gradient, which counts as zero where a sequence has ended. */
-static void copy_arriving(const pass *w, const rnl_instruction *f, int64_t t) {
-  for (int64_t r = w->row; r < w->row + w->rows; r++) {
-    if (!ended(w->s, r, w->s->first + t)) {
-      elementwise(w, f, t, r, 1);
-    } else if (!f->add) {
-      const rnl_row_operand out = operand(w, f->out[0], t, r);
-      memset(out.data, 0, (size_t)(w->s->program->value[f->out[0]].width * size_of(w)));
-    }
-  }
-}
-
-static bool is_arriving(const rnl_program *p, const rnl_instruction *f) {
-  return f->op == RNL_OP_UNARY && p->value[rnl_program_base(p, f->in[0])].kind == RNL_VALUE_ARRIVING;
-}
-
-static void run_elementwise(const pass *w, const rnl_instruction *f, int64_t t) {
-  if (w->s->lengths && w->s->first + t >= w->s->min_length && is_arriving(w->s->program, f)) copy_arriving(w, f, t);
-  else elementwise(w, f, t, w->row, w->rows);
-}
-
 /* ---- products ------------------------------------------------------------------------------- */
 
 /* out (+)= bias + sum of the terms wanted, for rows of one step. `started`: out already holds what they are added
@@ -228,21 +207,16 @@ static void mask_states(const pass *w, int64_t t) {
     for (int k = 0; k < p->n_states && ended(w->s, r, w->s->first + t); k++) clear_row(w, p->next[k], t, r);
 }
 
-/* Outputs of the chunk: zero where a sequence has ended, and copied where they lie apart. */
+/* Outputs of the chunk, copied where they lie apart. */
 static void finish_outputs(const pass *w) {
   const rnl_program_store *s = w->s;
   const rnl_program *p = s->program;
-  for (int k = 0; k < p->n_outputs; k++) {
+  for (int k = 0; k < p->n_outputs && !w->recompute; k++) {
     const int v = p->output[k];
     const int64_t width = p->value[v].width, unit = width * s->batch;
-    for (int64_t t = w->from; t < w->from + w->steps; t++) {
-      if (s->lengths && s->first + t >= s->min_length)
-        for (int64_t r = w->row; r < w->row + w->rows; r++)
-          if (ended(s, r, s->first + t)) clear_row(w, v, t, r);
-      if (s->output_aliased[k] || w->recompute) continue;
+    for (int64_t t = w->from; t < w->from + w->steps && !s->output_aliased[k]; t++)
       memcpy(s->output[k] + ((s->first + t) * unit + w->row * width) * size_of(w), operand(w, v, t, w->row).data,
              (size_t)(w->rows * width * size_of(w)));
-    }
   }
 }
 
@@ -255,26 +229,26 @@ static void copy_transient_outputs(const pass *w, int64_t t) {
     if (s->output_aliased[k] || s->step_kept[v] || p->value[v].state >= 0 || w->o->place[v]) continue;
     const int64_t width = p->value[v].width;
     for (int64_t r = w->row; r < w->row + w->rows; r++) {
-      if (ended(s, r, s->first + t)) clear_row(w, v, t, r);
       memcpy(s->output[k] + ((s->first + t) * s->batch + r) * width * size_of(w), operand(w, v, t, r).data,
              (size_t)(width * size_of(w)));
     }
   }
 }
 
-/* Before a backward step: STATE_GRADs of sequences that end with it are the final states', of those that ended,
- * zero. */
+/* Before a backward step: where final states have gradients, STATE_GRADs of sequences that end with it are these, of
+ * those that ended, zero. */
 static void mask_state_grads(const pass *w, int64_t t) {
   const rnl_program_store *s = w->s;
   const rnl_program *p = s->program;
   for (int v = p->n_forward_values; v < p->n_values; v++) {
     if (p->value[v].kind != RNL_VALUE_STATE_GRAD) continue;
     const char *final = s->final_grad[p->value[v].index];
+    if (!final) continue;
     for (int64_t r = w->row; r < w->row + w->rows; r++) {
       if (s->first + t < s->lengths[r] - 1) continue;
       const size_t bytes = (size_t)(p->value[v].width * size_of(w));
       char *data = operand(w, v, t, r).data;
-      if (s->first + t == s->lengths[r] - 1 && final) memcpy(data, final + (size_t)r * bytes, bytes);
+      if (s->first + t == s->lengths[r] - 1) memcpy(data, final + (size_t)r * bytes, bytes);
       else memset(data, 0, bytes);
     }
   }
@@ -298,7 +272,7 @@ static void run_step(const pass *w, const rows_list *list, int64_t t) {
     const rows_instruction *r = &list->step[i];
     if (r->phase != ROWS_STEP) continue;
     if (r->f->op == RNL_OP_AFFINE) run_affine(w, r, t);
-    else run_elementwise(w, r->f, t);
+    else elementwise(w, r->f, t, w->row, w->rows);
   }
   if (w->backward) return;
   if (some_end) mask_states(w, t);
@@ -310,7 +284,7 @@ static void run_chunk(const pass *w, const rows_list *list) {
   for (int i = 0; i < list->n; i++) {
     const rows_instruction *r = &list->step[i];
     if (r->phase == ROWS_AHEAD)
-      for (int64_t t = w->from; t < w->from + w->steps; t++) run_elementwise(w, r->f, t);
+      for (int64_t t = w->from; t < w->from + w->steps; t++) elementwise(w, r->f, t, w->row, w->rows);
     ahead = ahead || r->hoists;
     late = late || r->phase == ROWS_LATE;
   }

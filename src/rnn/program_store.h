@@ -66,12 +66,13 @@ typedef struct rnl_program_executor {
   /* Before the first segment of a forward pass (weights may have changed since the last). */
   void (*begin)(const rnl_program_store *s, void *own);
   /* The forward list over steps 0 .. steps-1 of the segment: each step's next state at local step s+1 of its STATE.
-   * Where lengths are given, states and outputs of sequence b are set to zero at steps first+s >= lengths[b].
+   * Where lengths are given, states of sequence b are set to zero at steps first+s >= lengths[b], so that a cell that
+   * grows without bounds does not; outputs there are cleared by program_op.c.
    * Outputs that are not aliased are copied to s->output. `recompute`: outputs are there already. */
   void (*forward)(const rnl_program_store *s, void *own, bool recompute);
-  /* The backward list over steps steps-1 .. 0. At each step t = first + s, before the list: for sequences with
-   * t == lengths[b]-1 STATE_GRAD = final_grad (0 if NULL); with t >= lengths[b] both STATE_GRAD and ARRIVING count
-   * as 0. (Without lengths program_op.c has put final_grad into STATE_GRAD.) */
+  /* The backward list over steps steps-1 .. 0. Where lengths are given, ARRIVING is zero from there on, and STATE_GRAD
+   * begins as zero and so remains. Before the step t = first + s with t == lengths[b]-1, STATE_GRAD of b is final_grad
+   * where there is one, and before later steps zero. (Without lengths program_op.c has put it into STATE_GRAD.) */
   void (*backward)(const rnl_program_store *s, void *own);
   /* After the list of each segment, from the last to the first: the products, d weight += over the segment's steps
    * into `into` [rows][width] of the matrix weight; `add` false: overwrite. */

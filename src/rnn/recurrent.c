@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "rnn/lengths.h"
 #include "rnn/recurrent_regimes.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -48,6 +50,11 @@ rnl_status rnl_regime_from_name(const char *name, rnl_regime *out, rnl_error *er
 const char *rnl_cell_name(rnl_cell cell) { return cell_names[cell]; }
 const char *rnl_activation_name(rnl_activation act) { return activation_names[act]; }
 
+static const rnl_recurrent_attrs *attrs_of(const rnl_node *node) { return node->attrs; }
+static const rnl_tensor *optional(const rnl_node *node, int input) {
+  return input < node->n_in ? rnl_in(node, input) : NULL;
+}
+
 /* ---- regime --------------------------------------------------------------------------------- */
 
 rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t output_size) {
@@ -56,7 +63,7 @@ rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t
 }
 
 static const rnl_recurrent_arrangement *arrangement_of(const rnl_node *node) {
-  switch (((const rnl_recurrent_attrs *)node->attrs)->regime) {
+  switch (attrs_of(node)->regime) {
     case RNL_REGIME_SMALL: return &rnl_recurrent_small;
     case RNL_REGIME_LARGE: return &rnl_recurrent_large;
     default: return &rnl_recurrent_reference;
@@ -87,7 +94,7 @@ const void *rnl_in_data(const rnl_node *node, int input) {
 
 rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_tensor *out,
                                 rnl_error *err) {
-  const rnl_tensor *state0 = node->n_in > RNL_RECURRENT_STATE0 ? rnl_in(node, RNL_RECURRENT_STATE0) : NULL;
+  const rnl_tensor *state0 = optional(node, RNL_RECURRENT_STATE0);
   memset(out, 0, sizeof *out);
   if (!state0) return RNL_OK;
   return rnl_tensor_expand(out, state0, 2, (int64_t[]){n->batch, n->feedback}, err);
@@ -142,8 +149,8 @@ static rnl_status check_shapes(const rnl_node *node, rnl_error *err) {
       return rnl_fail(err, RNL_ERR_ARG, "%s: x, weight_ih, %s and bias are needed", layer,
                       jordan ? "weight_oh" : "weight_hh");
   const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *weight_ih = rnl_in(node, RNL_RECURRENT_WEIGHT_IH);
-  const rnl_tensor *weight_ho = node->n_in > RNL_RECURRENT_WEIGHT_HO ? rnl_in(node, RNL_RECURRENT_WEIGHT_HO) : NULL;
-  const rnl_tensor *bias_o = node->n_in > RNL_RECURRENT_BIAS_O ? rnl_in(node, RNL_RECURRENT_BIAS_O) : NULL;
+  const rnl_tensor *weight_ho = optional(node, RNL_RECURRENT_WEIGHT_HO);
+  const rnl_tensor *bias_o = optional(node, RNL_RECURRENT_BIAS_O);
   if (x->ndim != 3)
     return rnl_fail(err, RNL_ERR_SHAPE, "%s: x is %s; expected (batch, time, feature)", layer,
                     rnl_tensor_shape_text(got, x));
@@ -187,8 +194,26 @@ static rnl_status check_shapes(const rnl_node *node, rnl_error *err) {
   return RNL_OK;
 }
 
+static rnl_status make_lengths(rnl_node *node, rnl_error *err) {
+  const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *given = optional(node, RNL_RECURRENT_LENGTHS);
+  char got[RNL_SHAPE_TEXT];
+  if (!given) return RNL_OK;
+  if (given->ndim != 1 || given->size[0] != x->size[0])
+    return rnl_fail(err, RNL_ERR_SHAPE, "%s layer %s: lengths is %s; expected (%lld), one a sequence",
+                    rnl_cell_name(attrs_of(node)->cell), attrs_of(node)->name, rnl_tensor_shape_text(got, given),
+                    (long long)x->size[0]);
+  node->own = rnl_alloc(1, sizeof(rnl_recurrent_lengths) + (size_t)x->size[0] * sizeof(int64_t));
+  return node->own ? RNL_OK : rnl_fail(err, RNL_ERR_MEMORY, "out of memory for lengths");
+}
+
+static void release(rnl_node *node) {
+  rnl_free(node->own);
+  node->own = NULL;
+}
+
 static rnl_status prepare(rnl_node *node, rnl_error *err) {
   RNL_TRY(check_shapes(node, err));
+  RNL_TRY(make_lengths(node, err));
   rnl_recurrent_attrs *attrs = node->attrs;
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(node);
   if (attrs->regime == RNL_REGIME_AUTO)
@@ -205,13 +230,49 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   return arrangement->prepare(node, &n, gradients, err);
 }
 
+/* ---- passes --------------------------------------------------------------------------------- */
+
+rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err) {
+  if (!packed->storage) return RNL_OK;
+  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  RNL_TRY(rnl_tensor_copy(packed, rnl_in(node, RNL_RECURRENT_X), err));
+  if (lengths) rnl_lengths_clear(packed, lengths->of, lengths->least);
+  return RNL_OK;
+}
+
+static rnl_status read_lengths(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
+  rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  if (!lengths) return RNL_OK;
+  return rnl_lengths_read(rnl_in(node, RNL_RECURRENT_LENGTHS), attrs_of(node)->name, n->batch, n->time, lengths->of,
+                          &lengths->least, err);
+}
+
+/* The steps past a sequence's end were computed like any other; they count as zero. */
+static void clear_outputs(const rnl_node *node) {
+  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  for (int k = 0; lengths && k < RNL_RECURRENT_OUTPUTS; k++)
+    if (rnl_out(node, k)->storage) rnl_lengths_clear(rnl_out(node, k), lengths->of, lengths->least);
+}
+
+/* With no gradient from there on da is zero there, and nothing of these steps comes into a sum. */
+static void clear_arriving(const rnl_node *node) {
+  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  for (int k = 0; lengths && k < RNL_RECURRENT_OUTPUTS; k++)
+    if (rnl_out(node, k)->storage && rnl_out_grad(node, k))
+      rnl_lengths_clear(rnl_out_grad(node, k), lengths->of, lengths->least);
+}
+
 static rnl_status forward(rnl_node *node, rnl_error *err) {
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(node);
-  return arrangement_of(node)->forward(node, &n, err);
+  RNL_TRY(read_lengths(node, &n, err));
+  RNL_TRY(arrangement_of(node)->forward(node, &n, err));
+  clear_outputs(node);
+  return RNL_OK;
 }
 
 static rnl_status backward(rnl_node *node, rnl_error *err) {
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(node);
+  clear_arriving(node);
   return arrangement_of(node)->backward(node, &n, err);
 }
 
@@ -227,10 +288,17 @@ static bool pairs(const rnl_node *a, const rnl_node *b) {
 }
 static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(a);
-  return rnl_recurrent_forward_pair((rnl_node *[]){a, b}, &n, err);
+  RNL_TRY(read_lengths(a, &n, err));
+  RNL_TRY(read_lengths(b, &n, err));
+  RNL_TRY(rnl_recurrent_forward_pair((rnl_node *[]){a, b}, &n, err));
+  clear_outputs(a);
+  clear_outputs(b);
+  return RNL_OK;
 }
 static rnl_status backward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(a);
+  clear_arriving(a);
+  clear_arriving(b);
   return rnl_recurrent_backward_pair((rnl_node *[]){a, b}, &n, err);
 }
 
@@ -253,4 +321,5 @@ const rnl_op rnl_op_recurrent = {
     .forward_pair = forward_pair,
     .backward_pair = backward_pair,
     .wants = wants,
+    .release = release,
 };

@@ -43,7 +43,8 @@ typedef struct rnl_recurrent_attrs {
 } rnl_recurrent_attrs;
 
 /* Inputs of the op. The read-out (weight_ho and bias_o, both or neither) is optional for Elman, and
- * state0, (batch, n) or (n) for all sequences, with n = hidden (Elman) or output (Jordan), for both. */
+ * state0, (batch, n) or (n) for all sequences, with n = hidden (Elman) or output (Jordan), for both. With
+ * lengths, (batch), h and y of sequence b are 0 from step lengths[b] on, and nothing of x is looked at there. */
 enum {
   RNL_RECURRENT_X = 0,
   RNL_RECURRENT_WEIGHT_IH,
@@ -52,6 +53,7 @@ enum {
   RNL_RECURRENT_WEIGHT_HO,
   RNL_RECURRENT_BIAS_O,
   RNL_RECURRENT_STATE0,
+  RNL_RECURRENT_LENGTHS,
   RNL_RECURRENT_INPUTS
 };
 /* Outputs: h, and y (an empty tensor where there is no read-out). */

@@ -10,7 +10,7 @@
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
-  WORK_X = 0,  /* x by steps, where it is not */
+  WORK_X = 0,  /* x by steps, where it is not, or is to be cleared past the lengths */
   WORK_STATE0, /* [batch][feedback] */
   WORK_DA,     /* [time][batch][hidden] */
   WORK_DR,     /* [time][batch][output] */
@@ -29,7 +29,7 @@ static rnl_status steps_like(rnl_tensor *out, const rnl_recurrent_sizes *n, int6
 static rnl_status prepare(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err) {
   rnl_tensor *work = node->work;
   const bool direct = by_steps(rnl_in(node, RNL_RECURRENT_X));
-  if (!direct) RNL_TRY(steps_like(&work[WORK_X], n, n->time, n->input, err));
+  if (!direct || rnl_recurrent_lengths_of(node)) RNL_TRY(steps_like(&work[WORK_X], n, n->time, n->input, err));
   RNL_TRY(steps_like(&work[WORK_STATE0], n, 1, n->feedback, err));
   if (!gradients) return RNL_OK;
   RNL_TRY(steps_like(&work[WORK_DA], n, n->time, n->hidden, err));
@@ -70,10 +70,8 @@ static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_erro
   const rnl_recurrent_attrs *attrs = node->attrs;
   const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *h = rnl_out(node, RNL_RECURRENT_H),
                    *y = rnl_out(node, RNL_RECURRENT_Y);
-  if (!by_steps(x)) {
-    RNL_TRY(rnl_tensor_copy(&node->work[WORK_X], x, err));
-    x = &node->work[WORK_X];
-  }
+  RNL_TRY(rnl_recurrent_take_x(node, &node->work[WORK_X], err));
+  if (node->work[WORK_X].storage) x = &node->work[WORK_X];
   rnl_tensor state0, first;
   RNL_TRY(rnl_recurrent_state0(node, n, &state0, err));
   if (state0.storage) {
@@ -132,7 +130,7 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
   rnl_tensor *work = node->work;
   const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *h = rnl_out(node, RNL_RECURRENT_H),
                    *y = rnl_out(node, RNL_RECURRENT_Y), *da = &work[WORK_DA], *dr = &work[WORK_DR];
-  if (!by_steps(x)) x = &work[WORK_X]; /* as the forward pass packed it */
+  if (work[WORK_X].storage) x = &work[WORK_X]; /* as the forward pass packed it */
   const rnl_tensor *dh_in = rnl_out_grad(node, RNL_RECURRENT_H);
   const rnl_tensor *dy_in = n->output ? rnl_out_grad(node, RNL_RECURRENT_Y) : NULL;
   const void *weight_fb = rnl_in_data(node, RNL_RECURRENT_WEIGHT_FB);

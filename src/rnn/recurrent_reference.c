@@ -73,7 +73,7 @@ static rnl_status forward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_erro
   rnl_tensor state0;
   RNL_TRY(rnl_recurrent_state0(node, n, &state0, err));
   for (int64_t b = 0; b < n->batch; b++)
-    for (int64_t t = 0; t < n->time; t++) {
+    for (int64_t t = 0; t < rnl_recurrent_steps(node, n, b); t++) {
       for (int64_t j = 0; j < n->hidden; j++) {
         double a = at1(l.bias, j);
         for (int64_t i = 0; i < n->input; i++) a += at3(l.x, b, t, i) * at2(l.weight_ih, i, j);
@@ -111,8 +111,8 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
     if (rnl_in_grad(node, i) && !node->accumulate[i]) rnl_tensor_fill(rnl_in_grad(node, i), 0);
 
   for (int64_t b = 0; b < n->batch; b++)
-    for (int64_t t = n->time - 1; t >= 0; t--) {
-      const bool last = t == n->time - 1;
+    for (int64_t t = rnl_recurrent_steps(node, n, b) - 1; t >= 0; t--) {
+      const bool last = t == rnl_recurrent_steps(node, n, b) - 1;
       for (int64_t o = 0; o < n->output; o++) {
         double dy = dy_in ? at3(dy_in, b, t, o) : 0;
         for (int64_t j = 0; n->jordan && !last && j < n->hidden; j++)
@@ -148,7 +148,8 @@ static rnl_status backward(rnl_node *node, const rnl_recurrent_sizes *n, rnl_err
   for (int64_t b = 0; b < n->batch; b++)
     for (int64_t k = 0; k < n->feedback; k++) {
       double sum = 0;
-      for (int64_t j = 0; j < n->hidden; j++) sum += at3(da, b, 0, j) * at2(l.weight_fb, k, j);
+      for (int64_t j = 0; j < n->hidden && rnl_recurrent_steps(node, n, b) > 0; j++)
+        sum += at3(da, b, 0, j) * at2(l.weight_fb, k, j);
       rnl_tensor_set(dstate0, (int64_t[]){b, k}, sum);
     }
   rnl_recurrent_put_dstate0(node, n, dstate0);
@@ -175,8 +176,10 @@ rnl_status rnl_recurrent_jvp(rnl_node *node, const rnl_tensor *const *in_tangent
   const rnl_tensor *h_dot = &out_tangent[RNL_RECURRENT_H], *y_dot = &out_tangent[RNL_RECURRENT_Y];
   rnl_tensor state0;
   RNL_TRY(rnl_recurrent_state0(node, &n, &state0, err));
+  rnl_tensor_fill(h_dot, 0);
+  if (n.output) rnl_tensor_fill(y_dot, 0);
   for (int64_t b = 0; b < n.batch; b++)
-    for (int64_t t = 0; t < n.time; t++) {
+    for (int64_t t = 0; t < rnl_recurrent_steps(node, &n, b); t++) {
       for (int64_t j = 0; j < n.hidden; j++) {
         double a = bias_dot ? at1(bias_dot, j) : 0;
         for (int64_t i = 0; i < n.input; i++) {

@@ -13,6 +13,23 @@ typedef struct rnl_recurrent_sizes {
 } rnl_recurrent_sizes;
 rnl_recurrent_sizes rnl_recurrent_sizes_of(const rnl_node *node);
 
+/* Where the node has lengths, what its forward pass read of them; else NULL. */
+typedef struct rnl_recurrent_lengths {
+  int64_t least;
+  int64_t of[]; /* [batch] */
+} rnl_recurrent_lengths;
+static inline rnl_recurrent_lengths *rnl_recurrent_lengths_of(const rnl_node *node) { return node->own; }
+
+/* The steps that sequence b has. */
+static inline int64_t rnl_recurrent_steps(const rnl_node *node, const rnl_recurrent_sizes *n, int64_t b) {
+  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  return lengths ? lengths->of[b] : n->time;
+}
+
+/* x as the arrangement takes it: `packed` holds a copy where the layout differs or lengths are given, for what lies
+ * past a sequence's end, a NaN perhaps, is not to be met in a product. */
+rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err);
+
 typedef struct rnl_recurrent_arrangement {
   rnl_layout layout; /* of x, h and y */
   /* work buffers beyond the outputs, which exist already */

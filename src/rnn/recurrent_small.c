@@ -6,7 +6,7 @@
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
-  WORK_X = 0,   /* x in lanes, where it is not */
+  WORK_X = 0,   /* x in lanes, where it is not, or is to be cleared past the lengths */
   WORK_STATE0,  /* [feedback][lanes] */
   WORK_DA,      /* [time][hidden][lanes] */
   WORK_DR,      /* [time][output][lanes] */
@@ -25,7 +25,7 @@ static rnl_status lanes_like(rnl_tensor *out, const rnl_recurrent_sizes *n, int6
 static rnl_status prepare(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err) {
   rnl_tensor *work = node->work;
   const bool x_in_lanes = in_lanes(rnl_in(node, RNL_RECURRENT_X));
-  if (!x_in_lanes) RNL_TRY(lanes_like(&work[WORK_X], n, n->time, n->input, err));
+  if (!x_in_lanes || rnl_recurrent_lengths_of(node)) RNL_TRY(lanes_like(&work[WORK_X], n, n->time, n->input, err));
   RNL_TRY(lanes_like(&work[WORK_STATE0], n, 1, n->feedback, err));
   if (!gradients) return RNL_OK;
   RNL_TRY(lanes_like(&work[WORK_DA], n, n->time, n->hidden, err));
@@ -51,7 +51,7 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
       .bias = rnl_in_data(node, RNL_RECURRENT_BIAS),
       .weight_ho = has_output ? rnl_in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL,
       .bias_o = has_output ? rnl_in_data(node, RNL_RECURRENT_BIAS_O) : NULL,
-      .x = rnl_tensor_data(in_lanes(x) ? x : &node->work[WORK_X]),
+      .x = rnl_tensor_data(node->work[WORK_X].storage ? &node->work[WORK_X] : x),
       .state0 = rnl_tensor_data(&node->work[WORK_STATE0]),
       .h = rnl_tensor_data(h),
       .y = has_output ? rnl_tensor_data(rnl_out(node, RNL_RECURRENT_Y)) : NULL};
@@ -59,8 +59,7 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
 
 /* x and the initial state into lanes, where they are not. */
 static rnl_status bring_in(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
-  const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X);
-  if (!in_lanes(x)) RNL_TRY(rnl_tensor_copy(&node->work[WORK_X], x, err));
+  RNL_TRY(rnl_recurrent_take_x(node, &node->work[WORK_X], err));
   rnl_tensor state0, row;
   RNL_TRY(rnl_recurrent_state0(node, n, &state0, err));
   if (state0.storage) {

@@ -114,7 +114,12 @@ rnl_status rnl_recurrent_jvp_many(rnl_node *node, int64_t lanes, const rnl_tange
                      rnl_in(node, RNL_RECURRENT_STATE0)->ndim == 2; /* one a sequence */
     const double *fed = rows_of(moving, lanes, own ? b * n->feedback : 0, n->feedback, state);
     const double *fb = l.state0 ? l.state0 + b * n->feedback : NULL;
-    for (int64_t t = 0; t < n->time; t++) {
+    const int64_t steps = rnl_recurrent_steps(node, n, b), ended = b * n->time + steps, rest = n->time - steps;
+    if (rest > 0 && out[RNL_RECURRENT_H])
+      memset(out[RNL_RECURRENT_H] + ended * n->hidden * lanes, 0, (size_t)(rest * n->hidden * lanes) * sizeof(double));
+    if (rest > 0 && out[RNL_RECURRENT_Y])
+      memset(out[RNL_RECURRENT_Y] + ended * n->output * lanes, 0, (size_t)(rest * n->output * lanes) * sizeof(double));
+    for (int64_t t = 0; t < steps; t++) {
       const int64_t at = b * n->time + t;
       double *h_rows = out[RNL_RECURRENT_H] ? out[RNL_RECURRENT_H] + at * n->hidden * lanes : l.h_rows[t & 1];
       double *y_rows = out[RNL_RECURRENT_Y] ? out[RNL_RECURRENT_Y] + at * n->output * lanes : l.y_rows[t & 1];

@@ -489,14 +489,43 @@ static void lengths(bench *b, const rnl_kernels *kernels) {
     run(b, kernels, (rnl_lane_op){.code = RNL_LANE_LIVE}, b->width % 2, lengths);
     EACH(b, s, j, lane) check(b, 0, s, j, lane, s < lengths[lane] ? before(b, 0, s, j, lane) : 0, "live", 0);
 
+    /* What masks its own results. */
     fill(b, &b->in[0], ROW, b->width, -1, 1);
-    make_out(b, 0, b->width);
-    run(b, kernels, (rnl_lane_op){.code = RNL_LANE_UNARY, .kind = RNL_UNARY_COPY, .masked = true, .add = true}, true,
-        lengths);
-    EACH(b, s, j, lane)
-      check(b, 0, s, j, lane, before(b, 0, s, j, lane) + (s < lengths[lane] ? at(b, &b->in[0], s, j, lane) : 0),
-            "masked copy", 0);
+    for (int act = 0; act < RNL_ACT_COUNT; act++) {
+      make_out(b, 0, b->width);
+      run(b, kernels, (rnl_lane_op){.code = RNL_LANE_AFFINE, .kind = act, .slope = -1, .masked = true}, false, lengths);
+      EACH(b, s, j, lane) {
+        const double x = at(b, &b->in[0], s, j, lane);
+        const double y = act == RNL_ACT_TANH ? tanh(x) : act == RNL_ACT_SIGMOID ? 1 / (1 + exp(-x))
+                       : act == RNL_ACT_RELU ? fmax(x, 0) : x;
+        check(b, 0, s, j, lane, s < lengths[lane] ? y : 0, "masked affine", act);
+      }
+    }
+    const rnl_lane_code gates[] = {RNL_LANE_LSTM, RNL_LANE_GRU};
+    for (int k = 0; k < 2; k++) {
+      const int states = gates[k] == RNL_LANE_LSTM ? 2 : 1;
+      fill(b, &b->in[0], ROW, 4 * b->width, -1, 1);
+      fill(b, &b->in[1], ROW, k ? 3 * b->width : b->width, -1, 1);
+      fill(b, &b->in[2], ROW, b->width, -1, 1);
+      make_out(b, 0, 4 * b->width);
+      make_out(b, 1, b->width);
+      make_out(b, 2, b->width);
+      run(b, kernels, (rnl_lane_op){.code = gates[k]}, false, lengths);
+      for (int out = 1; out <= states; out++) memcpy(b->before[out], b->out[out].number, sizeof b->before[out]);
+      run(b, kernels, (rnl_lane_op){.code = gates[k], .masked = true}, false, lengths);
+      for (int out = 1; out <= states; out++)
+        EACH(b, s, j, lane)
+          check(b, out, s, j, lane, s < lengths[lane] ? before(b, out, s, j, lane) : 0, "masked gates", k);
+    }
 
+    /* A whole sequence at once. */
+    make_out(b, 0, b->width);
+    int64_t least = STEPS;
+    for (int64_t i = 0; i < b->batch; i++) least = lengths[i] < least ? lengths[i] : least;
+    kernels->lane_clear(b->batch, b->lanes, least, STEPS, b->width, lengths, b->out[0].number);
+    EACH(b, s, j, lane) check(b, 0, s, j, lane, s < lengths[lane] ? before(b, 0, s, j, lane) : 0, "cleared", 0);
+
+    fill(b, &b->in[0], ROW, b->width, -1, 1);
     make_out(b, 0, b->width);
     run(b, kernels, (rnl_lane_op){.code = RNL_LANE_FINAL}, true, lengths);
     EACH(b, s, j, lane) {

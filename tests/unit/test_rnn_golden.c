@@ -22,7 +22,7 @@ static net build(const golden *g, rnl_dtype dtype, rnl_regime regime, bool with_
   const bool jordan = attrs.cell == RNL_CELL_JORDAN;
   net n = {.names = {"x", "weight_ih", jordan ? "weight_oh" : "weight_hh", "bias", "weight_ho", "bias_o",
                      jordan ? "y0" : "h0"}};
-  for (int i = 0; i < RNL_RECURRENT_INPUTS; i++)
+  for (int i = 0; i < RNL_RECURRENT_LENGTHS; i++)
     n.in[i] = golden_var(g, i == RNL_RECURRENT_X || i == RNL_RECURRENT_STATE0 ? "inputs" : "params", n.names[i], dtype);
   OK(rnl_apply(&rnl_op_recurrent, &attrs, RNL_RECURRENT_INPUTS, n.in, n.out, err));
   if (with_loss) {
@@ -59,7 +59,7 @@ static void check_case(const char *name, bool with_loss) {
           OK(rnl_plan_forward(plan, err));
           OK(rnl_plan_backward(plan, err));
         }
-        for (int i = 0; i < RNL_RECURRENT_INPUTS; i++)
+        for (int i = 0; i < RNL_RECURRENT_LENGTHS; i++)
           golden_compare(&g, "grads", n.names[i], rnl_grad(n.in[i]), context);
         rnl_plan_free(plan);
       }

@@ -25,6 +25,7 @@ static rnl_var *random_var(uint32_t index, const char *name, int ndim, const int
 typedef struct shape {
   int64_t batch, time, input, hidden, output; /* output 0: no read-out, the loss sees h */
   int state0;                                 /* 0: none, 1: (n), 2: (batch, n) */
+  bool lengths;
 } shape;
 
 static void check_layer(rnl_cell cell, rnl_activation phi, rnl_activation sigma, rnl_regime regime, shape s) {
@@ -41,6 +42,12 @@ static void check_layer(rnl_cell cell, rnl_activation phi, rnl_activation sigma,
       s.state0 == 1   ? random_var(7, "state0", 1, (int64_t[]){feedback})
       : s.state0 == 2 ? random_var(7, "state0", 2, (int64_t[]){s.batch, feedback})
                       : NULL};
+  if (s.lengths) {
+    in[RNL_RECURRENT_LENGTHS] = random_var(10, "lengths", 1, &s.batch);
+    in[RNL_RECURRENT_LENGTHS]->requires_grad = false;
+    for (int64_t b = 0; b < s.batch; b++)
+      rnl_tensor_put(rnl_value(in[RNL_RECURRENT_LENGTHS]), b, (double)((2 * b + 1) % (s.time + 1)));
+  }
   rnl_var *out[RNL_RECURRENT_OUTPUTS], *loss_y = NULL, *loss_h = NULL, *loss = NULL, *leaves[RNL_RECURRENT_INPUTS];
   OK(rnl_apply(&rnl_op_recurrent, &attrs, RNL_RECURRENT_INPUTS, in, out, err));
   /* The loss sees both outputs, so that both gradients arrive; a target that requires none. */
@@ -58,7 +65,7 @@ static void check_layer(rnl_cell cell, rnl_activation phi, rnl_activation sigma,
     loss = rnl_var_ref(loss_h);
   }
   int n = 0;
-  for (int i = 0; i < RNL_RECURRENT_INPUTS; i++)
+  for (int i = 0; i < RNL_RECURRENT_LENGTHS; i++)
     if (in[i]) leaves[n++] = in[i];
   rnl_plan *plan = NULL;
   rnl_gradcheck_options options = {0};
@@ -89,15 +96,17 @@ static void every_cell(void **state) {
       for (int sigma = 0; sigma < RNL_ACT_COUNT; sigma++)
         for (int regime = RNL_REGIME_SMALL; regime <= RNL_REGIME_REFERENCE; regime++)
           for (int state0 = 0; state0 < 3; state0++)
-            check_layer((rnl_cell)cell, (rnl_activation)phi, (rnl_activation)sigma, (rnl_regime)regime,
-                        (shape){2, 3, 2, 3, 2, state0});
+            for (int lengths = 0; lengths < 2; lengths++)
+              check_layer((rnl_cell)cell, (rnl_activation)phi, (rnl_activation)sigma, (rnl_regime)regime,
+                          (shape){2, 3, 2, 3, 2, state0, lengths});
 }
 
 /* Sizes about the tiles and vectors of the kernels, one step, one sequence, no read-out. */
 static void odd_sizes(void **state) {
   (void)state;
-  static const shape shapes[] = {{1, 1, 1, 1, 1, 1}, {1, 4, 3, 2, 1, 2}, {3, 2, 4, 7, 0, 2},  {2, 2, 9, 8, 3, 0},
-                                 {17, 2, 2, 3, 9, 2}, {16, 2, 1, 9, 2, 1}, {2, 2, 17, 10, 8, 0}, {33, 1, 2, 2, 2, 1}};
+  static const shape shapes[] = {{1, 1, 1, 1, 1, 1, 0},  {1, 4, 3, 2, 1, 2, 0},  {3, 2, 4, 7, 0, 2, 0},
+                                 {2, 2, 9, 8, 3, 0, 0},  {17, 2, 2, 3, 9, 2, 0}, {16, 2, 1, 9, 2, 1, 1},
+                                 {2, 2, 17, 10, 8, 0, 1}, {33, 1, 2, 2, 2, 1, 0}, {17, 3, 2, 3, 2, 2, 1}};
   for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
     for (int regime = RNL_REGIME_SMALL; regime <= RNL_REGIME_REFERENCE; regime++)
       for (int cell = RNL_CELL_ELMAN; cell <= RNL_CELL_JORDAN; cell++)

@@ -24,6 +24,7 @@ typedef struct problem {
   rnl_activation phi, sigma;
   int64_t batch, time, input, hidden, output;
   bool h_alone; /* the loss is on h */
+  bool lengths; /* of 1 .. time */
 } problem;
 
 /* A layer of its own numbers with state0, and its loss recorded. */
@@ -45,6 +46,12 @@ static model model_new(const problem *p, uint32_t number) {
                     random_var(first + 4, 2, (int64_t[]){p->hidden, p->output}),
                     random_var(first + 5, 1, (int64_t[]){p->output}),
                     random_var(first + 6, 2, (int64_t[]){p->batch, feedback})}};
+  if (p->lengths) {
+    m.in[RNL_RECURRENT_LENGTHS] = random_var(0, 1, &p->batch);
+    m.in[RNL_RECURRENT_LENGTHS]->requires_grad = false;
+    for (int64_t b = 0; b < p->batch; b++)
+      rnl_tensor_put(rnl_value(m.in[RNL_RECURRENT_LENGTHS]), b, (double)(1 + (5 * b + number) % p->time));
+  }
   m.target = random_var(first + 7, 3, (int64_t[]){p->batch, p->time, p->h_alone ? p->hidden : p->output});
   rnl_record_begin();
   OK(rnl_apply(&rnl_op_recurrent, &attrs, RNL_RECURRENT_INPUTS, m.in, m.out, err));
@@ -89,7 +96,7 @@ static void check(const problem *p) {
     assert_same_bits(rnl_value(alone[k].loss), rnl_value(both[k].loss));
     for (int i = 0; i < RNL_RECURRENT_OUTPUTS; i++)
       assert_same_bits(rnl_value(alone[k].out[i]), rnl_value(both[k].out[i]));
-    for (int i = 0; i < RNL_RECURRENT_INPUTS; i++) {
+    for (int i = 0; i < RNL_RECURRENT_LENGTHS; i++) {
       assert_true(rnl_grad(alone[k].in[i])->storage != NULL);
       assert_same_bits(rnl_grad(alone[k].in[i]), rnl_grad(both[k].in[i]));
     }
@@ -103,17 +110,18 @@ static void side_by_side_is_one_after_the_other(void **state) {
   for (int cell = RNL_CELL_ELMAN; cell <= RNL_CELL_JORDAN; cell++)
     for (int phi = 0; phi < RNL_ACT_COUNT; phi++)
       for (int sigma = 0; sigma < RNL_ACT_COUNT; sigma++)
-        check(&(problem){(rnl_cell)cell, (rnl_activation)phi, (rnl_activation)sigma, 8, 25, 3, 5, 2, false});
+        check(&(problem){(rnl_cell)cell, (rnl_activation)phi, (rnl_activation)sigma, 8, 25, 3, 5, 2, false,
+                         (phi + sigma) % 2 == 0});
   for (int64_t hidden = 1; hidden <= 14; hidden++)
     for (int64_t batch = 1; batch <= 8; batch += 7)
       for (int cell = RNL_CELL_ELMAN; cell <= RNL_CELL_JORDAN; cell++)
         check(&(problem){(rnl_cell)cell, RNL_ACT_TANH, RNL_ACT_LINEAR, batch, 1 + hidden * 4, hidden % 4 + 1, hidden,
-                         hidden % 9 + 1, hidden % 2 == 0});
+                         hidden % 9 + 1, hidden % 2 == 0, hidden % 3 == 0});
 }
 
 static void what_does_not_match_is_not_paired(void **state) {
   (void)state;
-  problem p = {RNL_CELL_ELMAN, RNL_ACT_TANH, RNL_ACT_LINEAR, 8, 5, 3, 5, 2, false}, q = p;
+  problem p = {RNL_CELL_ELMAN, RNL_ACT_TANH, RNL_ACT_LINEAR, 8, 5, 3, 5, 2, false, false}, q = p;
   model a = model_new(&p, 1);
   for (int way = 0; way < 4; way++) {
     q = p;

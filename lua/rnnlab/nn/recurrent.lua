@@ -340,7 +340,7 @@ local function simple_pass(layer, x)
   return core.recurrent(layer.kind, x, {
     weight_ih = layer:effective "weight_ih", weight_hh = layer:effective "weight_hh",
     weight_oh = layer:effective "weight_oh", bias = layer.bias, weight_ho = layer:effective "weight_ho",
-    bias_o = layer.bias_o, state0 = state0,
+    bias_o = layer.bias_o, state0 = state0, lengths = context.lengths,
   }, { phi = layer.activation, sigma = layer.output, regime = layer.regime or "auto", name = layer.name or "rnn" })
 end
 
@@ -352,7 +352,7 @@ function Recurrent:forward(x)
   local y, h
   local variant, sequences, rows = plan_pass(self, x)
   local carries = context.carry and not self.reversed
-  if self.spec.simple and variant == "plain" and not carries and not context.lengths and not self.checkpoint then
+  if self.spec.simple and variant == "plain" and not carries and not self.checkpoint then
     y, h = simple_pass(self, x)
     self.seen = { h = h, y = y }
   else
