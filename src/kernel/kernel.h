@@ -14,7 +14,8 @@
 
 #include "base/error.h"
 
-enum { RNL_KERNEL_LANES = 16 }; /* the virtual vector: 16 floats or 16 doubles */
+/* The virtual vector, 16 floats or 16 doubles; and how far apart rows of at most so many sequences are. */
+enum { RNL_KERNEL_LANES = 16, RNL_KERNEL_SHORT = 8 };
 
 typedef enum rnl_activation {
   RNL_ACT_LINEAR = 0,
@@ -56,7 +57,7 @@ typedef enum rnl_binary {
  * rnn/recurrent.h for the equations. Rows are `lanes` apart. Weights are row-major, unpadded. Padding
  * lanes of x and of arriving gradients are zero. */
 typedef struct rnl_lane_layer {
-  int64_t batch, lanes; /* sequences, and lanes a row: batch rounded up to RNL_KERNEL_LANES */
+  int64_t batch, lanes; /* sequences, and lanes a row: RNL_KERNEL_SHORT or a multiple of RNL_KERNEL_LANES */
   int64_t time, input_size, hidden_size, output_size; /* output_size 0: no read-out */
   bool jordan;                  /* feed back y(t-1) instead of h(t-1) */
   rnl_activation phi, sigma;    /* hidden and output activation */

@@ -38,6 +38,14 @@ typedef int32_t real_bits;
 
 enum { LANES = RNL_KERNEL_LANES, VEC_LANES = NATIVE_BYTES / sizeof(real), PARTS = LANES / VEC_LANES };
 
+/* Which rows of one block this code meets, so that it is worth having it once more for each, with distances that the
+ * compiler knows: registers of more lanes than RNL_KERNEL_SHORT have narrow.c for the short ones. */
+#ifdef RNL_NARROW
+enum { SHORT = RNL_KERNEL_SHORT, MEETS_SHORT = 1, MEETS_BLOCKS = 0 };
+#else
+enum { SHORT = RNL_KERNEL_SHORT, MEETS_SHORT = VEC_LANES <= SHORT, MEETS_BLOCKS = 1 };
+#endif
+
 typedef real vec __attribute__((vector_size(NATIVE_BYTES)));
 typedef real_bits vec_bits __attribute__((vector_size(NATIVE_BYTES)));
 

@@ -93,8 +93,8 @@ static rnl_status check_shapes(const rnl_node *node, const rnl_program *p, const
 
 rnl_status rnl_program_read_lengths(const rnl_node *node, int64_t batch, int64_t time, int64_t *lengths, int64_t *min,
                                     rnl_error *err) {
-  return rnl_lengths_read(given(node, rnl_program_lengths(program_of(node))), attrs_of(node)->name, batch, time, lengths,
-                          min, err);
+  const rnl_tensor *t = given(node, rnl_program_lengths(program_of(node)));
+  return rnl_lengths_read(t, attrs_of(node)->name, batch, time, lengths, min, err);
 }
 
 /* ---- making --------------------------------------------------------------------------------- */
@@ -131,7 +131,7 @@ static rnl_status prepare_store(rnl_node *node, rnl_program_store *s, const rnl_
   s->f64 = x->dtype == RNL_F64;
   s->batch = x->size[0];
   s->time = s->segment = x->size[1];
-  s->pitch = lanes ? (s->batch + RNL_LANES - 1) / RNL_LANES * RNL_LANES : s->batch;
+  s->pitch = lanes ? rnl_lanes_of(s->batch) : s->batch;
   for (int i = 0; i < node->n_in; i++) s->gradients = s->gradients || node->needs_grad[i];
   if (attrs->checkpoint != 0)
     s->segment = attrs->checkpoint > 0 ? attrs->checkpoint : (int64_t)ceil(sqrt((double)s->time));
@@ -397,8 +397,9 @@ static void put_vector_weights(const rnl_node *node, const rnl_program_store *s,
     const int64_t width = p->value[p->weight[k]].width;
     if (!into) continue;
     if (s->weight_grad[k] && s->lanes)
-      rnl_kernels_of(s->f64)->lane_reduce(s->batch, s->pitch, 1, width, s->weight_grad[k], rnl_tensor_data(into),
-                                          node->accumulate[input]);
+      rnl_lane_kernels_of(s->f64, s->batch)
+          ->lane_reduce(s->batch, s->pitch, 1, width, s->weight_grad[k], rnl_tensor_data(into),
+                        node->accumulate[input]);
     else if (s->weight_grad[k])
       unpack_rows(s, s->weight_grad[k], width, into, node->accumulate[input]);
     else if (!touched[k] && !node->accumulate[input])

@@ -2,7 +2,7 @@
  * the executors in lanes and in rows. Private to the room.
  *
  * A step of a value is width * pitch elements:
- *   in lanes  [width][lanes]   pitch = lanes = batch rounded up to RNL_LANES; feature rows are `lanes` apart
+ *   in lanes  [width][lanes]   pitch = lanes = rnl_lanes_of(batch); feature rows are `lanes` apart
  *   in rows   [batch][width]   pitch = batch; batch rows are the width of the base value apart
  * Time goes in segments of at most `segment` steps, [first, first + steps): all time in one, or with checkpoints
  * about sqrt(time) each, whose kept values are computed again before their backward pass. Kept values have a step

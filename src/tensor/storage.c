@@ -169,7 +169,7 @@ void *rnl_tensor_data(const rnl_tensor *t) {
 }
 
 int64_t rnl_tensor_lane_stride(const rnl_tensor *t) {
-  return (t->size[0] + RNL_LANES - 1) / RNL_LANES * RNL_LANES;
+  return rnl_lanes_of(t->size[0]);
 }
 
 /* ---- single elements ------------------------------------------------------------------------- */

@@ -21,12 +21,17 @@ enum { RNL_MAX_DIMS = 8 };
 /* How a (batch, time, feature) sequence lies in memory. Any other tensor is RNL_LAYOUT_STRIDED. */
 typedef enum rnl_layout {
   RNL_LAYOUT_STRIDED = 0, /* whatever the strides say */
-  RNL_LAYOUT_LANES = 1,   /* [time][feature][lane]: the batch innermost, padded with zeros to whole
-                             virtual vectors (RNL_LANES); storage rows are `lane_stride` apart */
+  RNL_LAYOUT_LANES = 1,   /* [time][feature][lane]: the batch innermost, padded with zeros to
+                             rnl_lanes_of(batch) lanes, so far are rows apart */
   RNL_LAYOUT_TIME = 2     /* [time][batch][feature]: a contiguous matrix a step, for GEMM */
 } rnl_layout;
 
-enum { RNL_LANES = 16 }; /* the fixed virtual vector width of the small regime, both dtypes */
+/* The fixed virtual vector width of the small regime, both dtypes, and the room that half of one takes: up to eight
+ * sequences do with it, which leaves twice as much of everything in the first-level cache. */
+enum { RNL_LANES = 16, RNL_SHORT_LANES = 8 };
+static inline int64_t rnl_lanes_of(int64_t batch) {
+  return batch <= RNL_SHORT_LANES ? RNL_SHORT_LANES : (batch + RNL_LANES - 1) / RNL_LANES * RNL_LANES;
+}
 
 typedef struct rnl_storage {
   int64_t references;
@@ -69,7 +74,7 @@ void *rnl_tensor_data(const rnl_tensor *t);         /* address of its first elem
 static inline float *rnl_f32(const rnl_tensor *t) { return (float *)rnl_tensor_data(t); }
 static inline double *rnl_f64(const rnl_tensor *t) { return (double *)rnl_tensor_data(t); }
 
-/* Elements from one feature row to the next in RNL_LAYOUT_LANES: the batch rounded up to RNL_LANES. */
+/* Elements from one feature row to the next in RNL_LAYOUT_LANES. */
 int64_t rnl_tensor_lane_stride(const rnl_tensor *t);
 
 /* "(8, 100, 3)" into buffer; returns buffer. For messages. */

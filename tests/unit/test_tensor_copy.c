@@ -124,11 +124,17 @@ static void layouts_convert(void **state) {
   assert_int_equal(rnl_tensor_copy(&time, &lanes, &err), RNL_OK);
   for (int64_t i = 0; i < 105; i++) assert_true(rnl_tensor_at(&time, i) == (double)i);
   for (int64_t row = 0; row < 21; row++) /* the padding stays zero */
-    for (int64_t lane = 5; lane < 16; lane++) assert_true(rnl_f32(&lanes)[row * 16 + lane] == 0);
+    for (int64_t lane = 5; lane < 8; lane++) assert_true(rnl_f32(&lanes)[row * 8 + lane] == 0);
   rnl_tensor_fill(&lanes, 9);
   for (int64_t row = 0; row < 21; row++)
-    for (int64_t lane = 0; lane < 16; lane++)
-      assert_true(rnl_f32(&lanes)[row * 16 + lane] == (lane < 5 ? 9 : 0));
+    for (int64_t lane = 0; lane < 8; lane++)
+      assert_true(rnl_f32(&lanes)[row * 8 + lane] == (lane < 5 ? 9 : 0));
+  rnl_tensor again; /* in one piece */
+  rnl_tensor_new_sequence(&again, RNL_F32, RNL_LAYOUT_LANES, 5, 7, 3, &err);
+  assert_int_equal(rnl_tensor_copy(&lanes, &t, &err), RNL_OK);
+  assert_int_equal(rnl_tensor_copy(&again, &lanes, &err), RNL_OK);
+  assert_memory_equal(rnl_f32(&again), rnl_f32(&lanes), 7 * 3 * 8 * sizeof(float));
+  rnl_tensor_release(&again);
   rnl_tensor_release(&time);
   rnl_tensor_release(&lanes);
   rnl_tensor_release(&t);

@@ -84,6 +84,10 @@ static void layouts(void **state) {
   (void)state;
   rnl_tensor t;
   assert_int_equal(rnl_tensor_new_sequence(&t, RNL_F32, RNL_LAYOUT_LANES, 8, 5, 3, &err), RNL_OK);
+  assert_int_equal(rnl_tensor_lane_stride(&t), 8);
+  assert_int_equal(t.storage->bytes, 8 * 3 * 5 * 4);
+  rnl_tensor_release(&t);
+  assert_int_equal(rnl_tensor_new_sequence(&t, RNL_F32, RNL_LAYOUT_LANES, 9, 5, 3, &err), RNL_OK);
   assert_int_equal(rnl_tensor_lane_stride(&t), 16);
   assert_int_equal(t.storage->bytes, 16 * 3 * 5 * 4);
   rnl_tensor_set(&t, (int64_t[]){7, 4, 2}, 3);
