@@ -296,7 +296,8 @@ static void write(const rnl_tensor *t, int64_t at, double value) {
 static void put_weights(const rnl_tensor *to, int64_t at_to, int64_t step_to, const rnl_tensor *from, int64_t at,
                         int64_t step, int64_t n) {
   if (!from && to->dtype == RNL_F32) {
-    for (int64_t i = 0; i < n; i++) rnl_f32(to)[at_to + i * step_to] = 1;
+    float *weights = rnl_f32(to) + at_to;
+    for (int64_t i = 0; i < n; i++) weights[i * step_to] = 1;
   } else if (from && from->dtype == RNL_F32 && to->dtype == RNL_F32) {
     const float *values = rnl_f32(from) + at;
     float *weights = rnl_f32(to) + at_to;
