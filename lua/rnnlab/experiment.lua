@@ -1,5 +1,6 @@
 -- rnnlab.experiment owns the experiment table: its keys, their checks and defaults. What data may be stands in
 -- data.lua, how to train in settings.lua.
+local alone = require "rnnlab.alone"
 local core = require "rnnlab.core"
 local losses = require "rnnlab.losses"
 local optimizers = require "rnnlab.optimizers"
@@ -119,8 +120,9 @@ function experiment.new(table_)
       error(("the experiment's %s must be a %s, not a %s"):format(key, text.list(kinds, "or"), kind), 0)
     end
   end
-  if table_.model == nil then error("the experiment has no model", 0) end
-  if table_.data == nil then error("the experiment has no data", 0) end
+  local needed = not alone.is(table_)
+  if needed and table_.model == nil then error("the experiment has no model", 0) end
+  if needed and table_.data == nil then error("the experiment has no data", 0) end
   if table_.loss ~= nil and type(table_.loss) ~= "function" then losses.parse(table_.loss) end
   if type(table_.optimizer) == "string" then optimizers.check(table_.optimizer) end
   local e = setmetatable({}, Experiment)

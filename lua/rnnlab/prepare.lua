@@ -1,5 +1,6 @@
 -- rnnlab.prepare owns what run and check have in common: from a script's path and its key=value words to
 -- a checked experiment, its parameters, and (when asked) its data and model.
+local alone = require "rnnlab.alone"
 local context = require "rnnlab.context"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
@@ -56,6 +57,7 @@ function Context:build()
   local function rng_of(step) -- fresh data of a step: the stream (data_seed, "data", step)
     return core.rng(self.data_seed, "data", step % 2 ^ 32 | 0)
   end
+  if alone.is(e) then return self:build_what_there_is(call, rng_of) end
   self.data = self.box:call(e.build_data, e, p, core.rng(self.data_seed, "data"), call, rng_of)
   local settings = e.loss ~= nil and self.box:call(e.training, e, p) or {}
   if settings.washout and settings.washout > 0 then self:wash(settings.washout) end
@@ -71,11 +73,27 @@ function Context:build()
     errors.usage("show=%d: there %s %d sequence%s to show", p.show, batch == 1 and "is" or "are", batch,
       batch == 1 and "" or "s")
   end
+  self:count_weights()
+end
+
+function Context:count_weights()
   self.parameters = self.box:call(function() return self.model:parameters() end)
   self.weights = 0
   for _, parameter in ipairs(self.parameters) do
     self.weights = self.weights + parameter.tensor:numel()
   end
+end
+
+-- Of an experiment that is a main alone: data and model may be missing.
+function Context:build_what_there_is(call, rng_of)
+  local e, p = self.experiment, self.p
+  self.data, self.parameters, self.weights = {}, {}, 0
+  if e.data ~= nil then
+    self.data = self.box:call(e.build_data, e, p, core.rng(self.data_seed, "data"), call, rng_of)
+  end
+  if e.model == nil then return end
+  self.model = self.box:call(e.build_model, e, p, call)
+  self:count_weights()
 end
 
 -- The first steps of every sequence do not count; see data.wash.
@@ -95,6 +113,7 @@ end
 -- "elman 3-5-2"
 function Context:network()
   local model = self.model
+  if model == nil then return "main" end
   if type(model.describe) == "function" then
     return tostring(self.box:call(model.describe, model))
   end

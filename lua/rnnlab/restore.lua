@@ -34,6 +34,7 @@ function restore.model(found)
   local ctx = restore.script(found)
   local path = found.dir .. "/model.safetensors"
   local untrained = ctx.experiment.loss == nil
+  if ctx.experiment.model == nil then errors.failure("%s has no network; its script is a main alone", found.name) end
   if not untrained and not core.host.exists(path) then errors.failure("%s has no model.safetensors", found.name) end
   local stored = not untrained and core.format.load_safetensors(path)
   ctx.model = ctx.box:call(ctx.experiment.build_model, ctx.experiment, ctx.p, function(f, ...)

@@ -2,6 +2,7 @@
 --
 -- The order is that of docs/ARCHITECTURE.md: script, experiment, run folder, data and model, training, model and
 -- predictions, figures from the stored data, run.json closed. Once the folder is open every way out closes it.
+local alone = require "rnnlab.alone"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 local prepare = require "rnnlab.prepare"
@@ -163,6 +164,16 @@ function Run:forward()
   return "finished"
 end
 
+-- A main without a loss: what it logs is all there is.
+function Run:main_alone()
+  if self.options.steps then
+    errors.usage("--steps prints a forward pass; %s has a main of its own", self.ctx.script)
+  end
+  alone.run(self.ctx, self.store, self.metrics)
+  self.said = alone.lines(self.store:name(), self.dir, self.metrics, core.host.monotonic() - self.began)
+  return "finished"
+end
+
 -- ---- the whole ----------------------------------------------------------------------------------
 
 -- Everything between the opening of the folder and its closing. Returns the status.
@@ -170,7 +181,8 @@ function Run:work()
   self:keep_sources()
   self.ctx:build()
   self:keep_sources()
-  self.store:note { network = self.ctx:network(), weights = self.ctx.weights }
+  if self.ctx.model then self.store:note { network = self.ctx:network(), weights = self.ctx.weights } end
+  if alone.is(self.ctx.experiment) then return self:main_alone() end
   if self.ctx.experiment.loss == nil then return self:forward() end
   if self.options.steps then
     errors.usage("--steps prints a forward pass; %s trains (its experiment has a loss)", self.ctx.script)

@@ -10,6 +10,7 @@
 -- values.
 --
 -- A trial is judged on its training and validation data. Test data is looked at by `rnnlab best --rerun` alone.
+local alone = require "rnnlab.alone"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 local keeps = require "rnnlab.trial_checkpoint"
@@ -34,9 +35,7 @@ function Member:open()
   local ctx = prepare.open { script = order.script, copy = order.copy, cwd = order.cwd, overrides = self.overrides,
     trust = order.trust, print = function() end }
   self.ctx = ctx
-  if ctx.experiment.loss == nil then
-    errors.failure("%s has no loss, so there is nothing to sweep", order.script)
-  end
+  if alone.is(ctx.experiment) then return ctx:build() end
   self.settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
   if self.settings.models then
     errors.failure("%s: models = ... trains several models a trial; a sweep varies the seed by --repeats", order.script)
@@ -48,6 +47,7 @@ end
 -- May it train beside others, with nothing of the script's between two epochs?
 function Member:joins()
   local e, settings = self.ctx.experiment, self.settings
+  if alone.is(e) then return false end
   local stopping, schedule = settings.early_stopping, settings.schedule
   return not (e.on_epoch or e.main or self.ctx.data.stream or type(schedule) == "function"
     or type(schedule) == "table" and schedule.kind == "plateau"
@@ -122,8 +122,12 @@ function Member:judge(reason, metrics)
   metrics.best_loss = outcome.best_of(trainer:losses_packed(), metrics.loss)
   local result = { status = status, metrics = metrics, epochs = trainer:epoch(), curve = self:curve(),
     objective = self:objective(), weights = ctx.weights }
-  if status ~= "finished" then return result end
-  local values = core.json.array {}
+  return status == "finished" and self:with_values(result) or result
+end
+
+-- The objectives of a trial that finished, among its metrics.
+function Member:with_values(result)
+  local metrics, values = result.metrics, core.json.array {}
   for i, objective in ipairs(self.order.objective or { { name = self:objective() } }) do
     local value = metrics[objective.name]
     if value == nil then
@@ -269,6 +273,18 @@ function Member:train_alone(watch)
     if loop.best then metrics.best_epoch = loop.best.epoch end
     self.train_s = self.trainer:seconds()
     self:tell(self:judge(reason, metrics))
+  end)
+end
+
+-- A main without a loss: run it and tell.
+function Member:main_alone()
+  return self:guard(function()
+    self:enter()
+    local metrics = {}
+    local rows = alone.run(self.ctx, nil, metrics)
+    local name = self:objective()
+    self:tell(self:with_values { status = "finished", metrics = metrics, epochs = 0, objective = name,
+      weights = self.ctx.weights, curve = alone.curve(rows, name, curve_points) })
   end)
 end
 
@@ -561,11 +577,11 @@ function trial.run(message, ask)
         local again, made = open_all(order, { again_alone(member) }, ask)
         all[#all + 1] = made[1]
         if again[1] then
-          local alone = order.pruning and by_config(again, ask)
-          for _, group in ipairs(alone or {}) do
+          local own_groups = order.pruning and by_config(again, ask)
+          for _, group in ipairs(own_groups or {}) do
             ask_pruner(group, 0)
           end
-          run_side_by_side(again, alone)
+          run_side_by_side(again, own_groups)
         end
       end
     end
@@ -575,7 +591,9 @@ function trial.run(message, ask)
     run_in_turns(group)
   end
   for _, member in ipairs(order.pruning and {} or others) do
-    if member:make_loop() then
+    if alone.is(member.ctx.experiment) then
+      member:main_alone()
+    elseif member:make_loop() then
       announce { member }
       member:train_alone()
     end

@@ -234,6 +234,45 @@ describe("rnnlab run", function()
     assert.not_equal(single.metrics.loss, double.metrics.loss)
   end)
 
+  it("runs a main without a loss, and keeps what it logs", function()
+    write("m.lua", [[
+      local r = require "rnnlab"
+      return r.experiment {
+        params = { n = 3, call = "", forever = false },
+        data = { {1, 2}, {3, 4} },
+        model = function() return r.rnn("elman", 2, 2, 1) end,
+        main = function(p, run)
+          for i = 1, p.n do run:log { i = i, y = run.model:forward(run.data.train.x):sum() } end
+          run:log { late = 7 }
+          while p.forever do end
+          if p.call ~= "" then run[p.call](run) end
+        end }]])
+    local run, ran = json "m.lua"
+    assert.equal(0, ran.code, ran.err)
+    local lines = rows(stored(run, "metrics.csv"))
+    assert.equal("epoch,i,late,y", lines[1])
+    assert.matches("^3,3,,%-?%d", lines[4])
+    assert.equal("4,,7,", lines[5])
+    assert.same({ 3, 7 }, { run.metrics.i, run.metrics.late })
+    local got = cli.run "run m.lua n=2"
+    assert.matches("^m%-2   main, in [^\n]+\n  i 2.000   late 7.000   y [^\n]+\n  everything in results/m%-2/\n$",
+      got.out)
+    assert.matches("identical", cli.run("verify m-2").out)
+    for words, wanted in pairs {
+      ["call=train"] = "m.lua:%d+: run:train is for an experiment with a loss; this one has none",
+      ["--steps"] = "%-%-steps prints a forward pass; m.lua has a main of its own",
+    } do
+      assert.matches("^rnnlab: " .. wanted, cli.run("run m.lua " .. words).err)
+    end
+    local stopped = cli.run("run m.lua forever=true", { signal = { "INT", .3 } })
+    assert.equal(130, stopped.code)
+    assert.matches("interrupted by SIGINT.*to go on: rnnlab resume m%-%d", stopped.err)
+    assert.matches("starts again", cli.run("resume last", { signal = { "INT", .3 } }).err)
+    write("none.lua", [[local r = require "rnnlab"
+      return r.experiment { main = function() end }]])
+    assert.matches("^rnnlab: none.lua: main logged nothing; run:log", cli.run("run none.lua").err)
+  end)
+
   it("new writes a script that runs, and never overwrites", function()
     local got = cli.run "new start"
     assert.equal(0, got.code, got.err)

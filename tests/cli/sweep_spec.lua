@@ -192,6 +192,48 @@ describe("rnnlab sweep", function()
     assert.equal(2, sweep("lr hidden --objective loss,val_loss --sampler tpe").code)
   end)
 
+  it("sweeps a main without a loss by what it logs", function()
+    cli.write(cli.dir .. "/score.lua", [[
+      local r = require "rnnlab"
+      return r.experiment {
+        params = { a = r.real(1, 0, 2), b = r.int(1, 0, 3) },
+        main = function(p, run)
+          for i = 1, 3 do run:log { part = p.a * i } end
+          if p.b == 3 then error("not this one") end
+          if p.b == 2 then run:log { score = 0 / 0 } return end
+          run:log { score = (p.a - .5) ^ 2 + p.b, draw = math.random() }
+        end }]])
+    local o = object(cli.run "sweep score.lua a b --objective score --sampler random --trials 30 --json")
+    assert.equal(30, #o.trials)
+    local best = math.huge
+    for _, trial in ipairs(o.trials) do
+      assert.equal(({ [0] = "finished", "finished", "diverged", "failed" })[trial.params.b], trial.status)
+      if trial.status == "finished" then
+        assert.equal((trial.params.a - .5) ^ 2 + trial.params.b, trial.value)
+        assert.equal(3 * trial.params.a, trial.metrics.part)
+        best = math.min(best, trial.value)
+      end
+    end
+    assert.equal(best, o.best.value)
+    assert.matches("score +[%d.]+\n", cli.run(("show %s --results results/score-sweep-1"):format(o.best.run)).out)
+    local alone = object(cli.run(("run score.lua a=%.17g b=%d --json"):format(o.best.params.a, o.best.params.b)))
+    assert.same(o.trials[o.best.trial].metrics, alone.metrics)
+    for words, wanted in pairs {
+      ["a"] = "no trial reports 'loss'; there is draw, part and score",
+      ["a --objective score --pruner asha"] = "%-%-pruner asha looks at a training, and score.lua has no loss",
+    } do
+      local got = cli.run("sweep score.lua b=0,1 " .. words)
+      assert.equal(2, got.code)
+      assert.matches(wanted, got.err)
+    end
+    cli.write(cli.dir .. "/forward.lua", [[
+      local r = require "rnnlab"
+      return r.experiment { params = { a = r.real(1, 0, 2) }, data = { {1, 2} }, model = r.rnn("elman", 2, 2, 1) }]])
+    local got = cli.run "sweep forward.lua a"
+    assert.equal(1, got.code)
+    assert.matches("forward.lua has neither a loss nor a main that logs what is to be judged", got.err)
+  end)
+
   it("records a trial that fails as what it was, and ranks the others", function()
     local got = sweep "wrong=false,true hidden=2,4"
     assert.equal(0, got.code, got.err)

@@ -93,7 +93,8 @@ function r.load_run(ref, results) end
 ---@field metrics? table<string, fun(prediction: rnnlab.Tensor, target: rnnlab.Tensor): number|rnnlab.Tensor>
 --- evaluated on the training data at the end
 ---@field figures? string[]|false the kinds to draw; default all
----@field main? fun(p: table, run: rnnlab.run) a loop of one's own
+---@field main? fun(p: table, run: rnnlab.run) a loop of one's own; without a loss it is all there is, and may only log:
+--- data and model can be missing then
 ---@field checkpoint? boolean|number|string|{ seconds: number?, epochs: integer? } when the run's state is written so
 --- that it can go on after it was stopped, a sweep's trial, too; default every 30 seconds, less often where that would
 --- take 1 % of the time

@@ -1,6 +1,7 @@
 -- rnnlab.sweep.plan owns what a sweep is before it begins: which parameters it varies and how, from the command line
 -- and the script's `sweep = {...}`, checked and with every default filled in. A plan is plain data, and is kept as
 -- results/SWEEP/sweep.json.
+local alone = require "rnnlab.alone"
 local core = require "rnnlab.core"
 local errors = require "rnnlab.errors"
 local params = require "rnnlab.params"
@@ -306,8 +307,10 @@ end
 function plan.make(options)
   local ctx = prepare.open { script = options.words[1], overrides = plain_overrides(options), trust = options.trust,
     print = function() end }
-  if ctx.experiment.loss == nil then
-    errors.failure("%s has no loss, so there is nothing to sweep", ctx.script)
+  local is_alone = alone.is(ctx.experiment)
+  if ctx.experiment.loss == nil and not is_alone then
+    errors.failure("%s has neither a loss nor a main that logs what is to be judged, so there is nothing to sweep",
+      ctx.script)
   end
   local list, fixed, seed = command_line(ctx, options)
   local of_its_own, asked = of_script(ctx)
@@ -351,16 +354,19 @@ function plan.make(options)
     end
     if p.pruner ~= "none" then errors.usage("--pruner %s looks at one objective; with two take none", p.pruner) end
   end
-  p.settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
   if p.pruner ~= "none" then
+    if is_alone then
+      errors.usage("--pruner %s looks at a training, and %s has no loss to train on", p.pruner, ctx.script)
+    end
     for _, name in ipairs(swept) do
       if name == "epochs" then
         errors.usage("--pruner %s compares trials of the same length; epochs is swept", p.pruner)
       end
     end
-    p.last_step = p.settings.epochs
+    p.last_step = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p).epochs
+  elseif not is_alone then
+    ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p) -- what is wrong with it is said now
   end
-  p.settings = nil
   local study = plan.study(p)
   for key, value in pairs(study:pruner()) do p["pruner_" .. key] = value end -- a later version may have other defaults
   local count = study:count()
