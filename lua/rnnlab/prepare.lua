@@ -76,6 +76,7 @@ function Context:build()
   self:count_weights()
 end
 
+-- The model's parameter tensors, and how many numbers they hold.
 function Context:count_weights()
   self.parameters = self.box:call(function() return self.model:parameters() end)
   self.weights = 0

@@ -155,9 +155,10 @@ function Member:tell(result)
   if not self.order.pruning then keeps.forget(self) end -- else once all repeats have ended: they are run as one
 end
 
--- Seconds that it has trained beside others, and that it has taken in all.
+-- Seconds that it has trained beside others.
 function Member:trained() return (self.before and self.before.train_s or 0) + self.pool.seconds / self.pool.count end
 
+-- Seconds that it has taken in all.
 function Member:spent()
   return (self.before and self.before.wall_s or 0) + self.own
     + (core.host.monotonic() - self.pool.began) / self.pool.count

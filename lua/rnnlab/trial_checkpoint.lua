@@ -135,6 +135,7 @@ end
 
 -- A member that trains by itself, with its loop (training.lua): checkpoints from now on, and what it goes on from.
 function keeps.alone(member, loop)
+  -- What a checkpoint has of the trial.
   function loop.of_trial() return of_trial(member) end
   go_on(member, loop)
   if member.before then member.began = member.began - member.before.wall_s end
@@ -152,20 +153,25 @@ local function side_of(member)
   return setmetatable({ member = member, ctx = member.ctx, run = {}, trainer = member.trainer }, Side)
 end
 
+-- Its one trainer.
 function Side:trainers() return { self.member.trainer } end
 
+-- What a checkpoint has of it beside the trainer.
 function Side:snapshot()
   return { epoch = self.member.trainer:epoch(), ended = self.member.ended or false }
 end
 
+-- Take over what snapshot gave.
 function Side:resume(snapshot)
   self.ended = snapshot.ended or nil
   self.member.ended = self.ended
 end
 
+-- What a checkpoint has of the trial.
 function Side:of_trial() return of_trial(self.member, true) end
 
-function Side.write_rows() end -- there are none
+-- There are none: a trial's rows are its curve.
+function Side.write_rows() end
 
 local Saver = {}
 Saver.__index = Saver
