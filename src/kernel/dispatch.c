@@ -13,7 +13,7 @@ extern const rnl_kernels rnl_kernels_generic_f32, rnl_kernels_generic_f64;
 #if defined(__x86_64__)
 extern const rnl_kernels rnl_kernels_avx2_f32, rnl_kernels_avx2_f64;
 extern const rnl_kernels rnl_kernels_avx512_f32, rnl_kernels_avx512_f64;
-extern const rnl_kernels rnl_kernels_avx512_narrow_f32, rnl_kernels_avx512_narrow_f64;
+extern const rnl_lane_kernels rnl_kernels_avx512_narrow_f32, rnl_kernels_avx512_narrow_f64;
 #endif
 
 typedef struct variant {
@@ -53,13 +53,13 @@ const rnl_kernels *rnl_kernels_of(bool f64) {
   return f64 ? chosen.f64 : chosen.f32;
 }
 
-const rnl_kernels *rnl_lane_kernels_of(bool f64, int64_t batch) {
+const rnl_lane_kernels *rnl_lane_kernels_of(bool f64, int64_t batch) {
   const rnl_kernels *wide = rnl_kernels_of(f64);
 #if defined(__x86_64__)
   if (wide == &rnl_kernels_avx512_f32 && batch <= 8) return &rnl_kernels_avx512_narrow_f32;
   if (wide == &rnl_kernels_avx512_f64 && batch <= 4) return &rnl_kernels_avx512_narrow_f64;
 #endif
-  return wide;
+  return &wide->lanes;
 }
 
 const char *rnl_kernel_isa(const char **refused) {

@@ -110,26 +110,12 @@ typedef struct rnl_adam_step {
   double beta1, beta2, step_size, root_scale, eps; /* p -= step_size * m / (root_scale*sqrt(v) + eps) */
 } rnl_adam_step;
 
-typedef struct rnl_kernels {
-  const char *isa; /* "generic", "avx2", "avx512" */
-  bool f64;
-
-  /* elementwise, contiguous; y may equal x, a or b. step_a, step_b are 0 (one broadcast element) or 1. */
-  void (*unary)(rnl_unary kind, int64_t n, const void *x, void *y);
-  void (*binary)(rnl_binary kind, int64_t n, const void *a, int step_a, const void *b, int step_b,
-                 void *y);
-  /* dx (+)= g * f'(x), where y = f(x) was kept */
-  void (*unary_backward)(rnl_unary kind, int64_t n, const void *x, const void *y, const void *g,
-                         void *dx, bool add);
-  /* y += alpha * x */
-  void (*axpy)(int64_t n, double alpha, const void *x, void *y);
-  /* Sum in the fixed order: RNL_KERNEL_LANES running sums, then a tree. In double for f64, and for f32
-   * each block of 4096 is summed in float and the blocks in double. */
-  double (*sum)(int64_t n, const void *x);
-  double (*sum_squares)(int64_t n, const void *x);
-
-  /* sums[n] (+)= the sum over rows of x[rows][ldx]: column by column, in blocks of rows */
-  void (*sum_rows)(int64_t rows, int64_t n, const void *x, int64_t ldx, void *sums, bool add);
+/* Loops over the batch in lanes, for rnl_lanes_of(batch) lanes a row. rnl_lane_kernels_of gives them. */
+typedef struct rnl_lane_kernels {
+  void (*lane_layer_forward)(const rnl_lane_layer *layer);
+  void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
+  /* Of that the last part: dx and dstate0 from da, where they are wanted. */
+  void (*lane_layer_inputs)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
 
   /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes] */
   double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y,
@@ -137,16 +123,8 @@ typedef struct rnl_kernels {
   /* dy (+)= scale * (y - target) in the first `batch` lanes, 0 in the padding */
   void (*lane_squared_error_backward)(int64_t rows, int64_t lanes, int64_t batch, double scale,
                                       const void *y, const void *target, void *dy, bool add);
+  double (*row_loss)(const struct rnl_loss_rows *rows); /* as below, in lanes */
 
-  /* Sum of weight * loss, and the slopes: row_loss.h. */
-  double (*row_loss)(const struct rnl_loss_rows *rows);
-
-  void (*lane_layer_forward)(const rnl_lane_layer *layer);
-  void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
-  /* The same for two layers of one shape and batch, of at most RNL_PAIR_LANES sequences and RNL_PAIR_WEIGHTS weights,
-   * in less time; each gets the bits it gets alone. NULL where the ISA has nothing to gain. */
-  void (*lane_pair_forward)(const rnl_lane_layer *a, const rnl_lane_layer *b);
-  void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
   /* out[t][n][lane] = act(bias[n] + sum_m in[t][m][lane] * weight[m][n]) for `time` steps */
   void (*lane_affine)(int64_t batch, int64_t lanes, int64_t time, int64_t m, int64_t n, const void *in,
                       const void *weight, const void *bias, void *out);
@@ -170,9 +148,41 @@ typedef struct rnl_kernels {
    * list over its steps; pack weight(i, j) = weight[i * row + j * column] of width outputs j in panels of `tile`. */
   void (*lane_bind)(struct rnl_lane_op *op);
   void (*lane_program)(const struct rnl_lane_program *program);
-  void (*row_op)(const struct rnl_row_op *op); /* row_op.h */
   void (*lane_pack)(int64_t count, int64_t width, int64_t tile, const void *weight, int64_t row, int64_t column,
                     void *packed);
+} rnl_lane_kernels;
+
+typedef struct rnl_kernels {
+  const char *isa; /* "generic", "avx2", "avx512" */
+  bool f64;
+
+  /* elementwise, contiguous; y may equal x, a or b. step_a, step_b are 0 (one broadcast element) or 1. */
+  void (*unary)(rnl_unary kind, int64_t n, const void *x, void *y);
+  void (*binary)(rnl_binary kind, int64_t n, const void *a, int step_a, const void *b, int step_b,
+                 void *y);
+  /* dx (+)= g * f'(x), where y = f(x) was kept */
+  void (*unary_backward)(rnl_unary kind, int64_t n, const void *x, const void *y, const void *g,
+                         void *dx, bool add);
+  /* y += alpha * x */
+  void (*axpy)(int64_t n, double alpha, const void *x, void *y);
+  /* Sum in the fixed order: RNL_KERNEL_LANES running sums, then a tree. In double for f64, and for f32
+   * each block of 4096 is summed in float and the blocks in double. */
+  double (*sum)(int64_t n, const void *x);
+  double (*sum_squares)(int64_t n, const void *x);
+
+  /* sums[n] (+)= the sum over rows of x[rows][ldx]: column by column, in blocks of rows */
+  void (*sum_rows)(int64_t rows, int64_t n, const void *x, int64_t ldx, void *sums, bool add);
+
+  /* Sum of weight * loss, and the slopes: row_loss.h. */
+  double (*row_loss)(const struct rnl_loss_rows *rows);
+
+  rnl_lane_kernels lanes; /* for rnl_lane_kernels_of */
+  /* A layer's pass for two of one shape and batch, of at most RNL_PAIR_LANES sequences and RNL_PAIR_WEIGHTS weights,
+   * in less time; each gets the bits it gets alone. lane_layer_inputs is left to be done for each. NULL where the ISA
+   * has nothing to gain. */
+  void (*lane_pair_forward)(const rnl_lane_layer *a, const rnl_lane_layer *b);
+  void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
+  void (*row_op)(const struct rnl_row_op *op); /* row_op.h */
 
   /* Tangents in many directions, [row][lanes], lanes a multiple of RNL_KERNEL_LANES.
    * out[j] = slope[j] * (start[j] + sum_i in[i] * weight[i][j]), i < m, j < n; start NULL: 0, slope NULL: 1. out may
@@ -193,9 +203,9 @@ typedef struct rnl_kernels {
 /* The table in use. Never fails: the generic table is always there. Chosen once, thread-safe. */
 const rnl_kernels *rnl_kernels_of(bool f64);
 
-/* The same for the functions lane_*: the table whose registers suit so many sequences, with the same bits. Its other
- * functions may be NULL. */
-const rnl_kernels *rnl_lane_kernels_of(bool f64, int64_t batch);
+/* The loops over lanes whose registers suit so many sequences, with the same bits; those of rnl_kernels are for more
+ * sequences than RNL_KERNEL_SHORT. */
+const rnl_lane_kernels *rnl_lane_kernels_of(bool f64, int64_t batch);
 
 /* Name of the ISA in use; and whether RNNLAB_ISA asked for one that this CPU or build has not
  * (then the best one is used and *refused is the name asked for, else NULL). */

@@ -14,15 +14,14 @@
 #include "kernel/program_elementwise.inc"
 #include "kernel/program.inc"
 
-extern const rnl_kernels RNL_VARIANT;
-const rnl_kernels RNL_VARIANT = {
-    .isa = RNL_VARIANT_ISA,
-    .f64 = sizeof(real) == sizeof(double),
+extern const rnl_lane_kernels RNL_VARIANT;
+const rnl_lane_kernels RNL_VARIANT = {
+    .row_loss = row_loss,
     .lane_squared_error = lane_squared_error,
     .lane_squared_error_backward = lane_squared_error_backward,
-    .row_loss = row_loss,
     .lane_layer_forward = lane_layer_forward,
     .lane_layer_backward = lane_layer_backward,
+    .lane_layer_inputs = lane_layer_inputs,
     .lane_affine = lane_affine,
     .lane_affine_backward = lane_affine_backward,
     .lane_outer = lane_outer,

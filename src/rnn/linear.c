@@ -87,7 +87,7 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   const int64_t m = weight->size[0], n = weight->size[1];
   const bool *add = node->accumulate, f64 = x->dtype == RNL_F64;
   if (in_lanes(x)) {
-    const rnl_kernels *k = rnl_lane_kernels_of(f64, x->size[0]);
+    const rnl_lane_kernels *k = rnl_lane_kernels_of(f64, x->size[0]);
     const int64_t batch = x->size[0], lanes = rnl_tensor_lane_stride(x), time = x->size[1];
     if (dweight)
       k->lane_outer(batch, lanes, time, m, n, rnl_tensor_data(x), rnl_tensor_data(dy), rnl_tensor_data(dweight),

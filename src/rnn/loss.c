@@ -112,7 +112,7 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
   double sum = 0;
   if (in_lanes(node)) {
-    sum = rnl_kernels_of(y->dtype == RNL_F64)
+    sum = rnl_lane_kernels_of(y->dtype == RNL_F64, y->size[0])
               ->lane_squared_error(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], rnl_tensor_data(y),
                                    rnl_tensor_data(target));
   } else {
@@ -129,16 +129,16 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
 static rnl_status backward(rnl_node *node, rnl_error *err) {
   (void)err;
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
-  const rnl_kernels *k = rnl_kernels_of(y->dtype == RNL_F64);
   const double slope = 2 * scale_of(node) * rnl_tensor_at(rnl_out_grad(node, 0), 0);
   for (int input = Y; input <= TARGET; input++) {
     const rnl_tensor *into = rnl_in_grad(node, input);
     if (!into) continue;
     const double scale = input == Y ? slope : -slope;
     if (in_lanes(node))
-      k->lane_squared_error_backward(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], scale,
-                                     rnl_tensor_data(y), rnl_tensor_data(target), rnl_tensor_data(into),
-                                     node->accumulate[input]);
+      rnl_lane_kernels_of(y->dtype == RNL_F64, y->size[0])
+          ->lane_squared_error_backward(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], scale,
+                                        rnl_tensor_data(y), rnl_tensor_data(target), rnl_tensor_data(into),
+                                        node->accumulate[input]);
     else if (flat(node, into))
       run_pass(&(pass){.node = node, .into = into, .scale = scale, .add = node->accumulate[input]});
     else

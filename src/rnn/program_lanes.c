@@ -21,7 +21,7 @@ typedef struct bound_list {
 } bound_list;
 
 typedef struct lanes {
-  const rnl_kernels *kernels;
+  const rnl_lane_kernels *kernels;
   rnl_lane_list forward;
   int n_again;
   rnl_lane_backward backward;

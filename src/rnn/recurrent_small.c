@@ -166,6 +166,8 @@ rnl_status rnl_recurrent_backward_pair(rnl_node *const node[2], const rnl_recurr
   } else {
     rnl_kernels_of(n->f64)->lane_pair_backward((const rnl_lane_layer *[]){&a, &b},
                                                (const rnl_lane_layer_grad *[]){&to_a, &to_b});
+    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_inputs(&a, &to_a);
+    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_inputs(&b, &to_b);
   }
   for (int k = 0; k < 2; k++) RNL_TRY(bring_out(node[k], n, err));
   return RNL_OK;

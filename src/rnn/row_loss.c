@@ -356,7 +356,7 @@ static rnl_status quick_forward(rnl_node *node, double *loss_sum, double *weight
       .feature_weight = weights && !class->storage ? rnl_tensor_data(weights) : NULL,
       .slope = rnl_tensor_data(&node->work[WORK_SLOPE])};
   const bool f64 = y->dtype == RNL_F64;
-  *loss_sum = (lanes ? rnl_lane_kernels_of(f64, y->size[0]) : rnl_kernels_of(f64))->row_loss(&rows);
+  *loss_sum = lanes ? rnl_lane_kernels_of(f64, y->size[0])->row_loss(&rows) : rnl_kernels_of(f64)->row_loss(&rows);
   return RNL_OK;
 }
 

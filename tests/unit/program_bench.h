@@ -73,7 +73,7 @@ static rnl_lane_place place_for(const bench *b, operand *o) {
 }
 
 /* Run one instruction over STEPS steps; outs that are given get `gate` times the width's features. */
-static void run(bench *b, const rnl_kernels *kernels, rnl_lane_op op, bool backward, const int64_t *lengths) {
+static void run(bench *b, const rnl_lane_kernels *kernels, rnl_lane_op op, bool backward, const int64_t *lengths) {
   static double live[MOST_LANES];
   int64_t min_length = STEPS;
   for (int64_t i = 0; i < b->batch && lengths; i++) min_length = lengths[i] < min_length ? lengths[i] : min_length;
@@ -123,7 +123,7 @@ static double before(const bench *b, int k, int64_t s, int64_t j, int64_t lane) 
       for (int64_t lane = 0; lane < (b)->batch; lane++)
 
 static const int64_t batches[] = {1, 5, 8, 9, 16, 33}, widths[] = {1, 2, 5, 7, 8, 9, 20};
-static void each_size(void (*test)(bench *b, const rnl_kernels *kernels)) {
+static void each_size(void (*test)(bench *b, const rnl_lane_kernels *kernels)) {
   for (int f64 = 0; f64 < 2; f64++)
     for (size_t p = 0; p < sizeof batches / sizeof *batches; p++)
       for (size_t q = 0; q < sizeof widths / sizeof *widths; q++) {

@@ -70,7 +70,7 @@ static void check_padding(const bench *b, int k) {
       for (int64_t lane = b->batch; lane < b->lanes; lane++) assert_true(isfinite(at(b, &b->out[k], s, j, lane)));
 }
 
-static void unary_cases(bench *b, const rnl_kernels *kernels) {
+static void unary_cases(bench *b, const rnl_lane_kernels *kernels) {
   for (int option = 0; option < 8 * RNL_UNARY_COUNT; option++) {
     const int kind = option / 8, add = option & 1;
     const shape as = (shape)(ROW + option / 2 % 4);
@@ -89,7 +89,7 @@ static void test_unary(void **unused) {
   each_size(unary_cases);
 }
 
-static void binary_cases(bench *b, const rnl_kernels *kernels) {
+static void binary_cases(bench *b, const rnl_lane_kernels *kernels) {
   for (int option = 0; option < 32 * RNL_BINARY_COUNT; option++) {
     const int kind = option / 32, shapes = option / 2 % 16, add = option & 1;
     const bool positive = kind == RNL_BINARY_POW || kind == RNL_BINARY_DIV;
@@ -109,7 +109,7 @@ static void test_binary(void **unused) {
   each_size(binary_cases);
 }
 
-static void unary_grad(bench *b, const rnl_kernels *kernels) {
+static void unary_grad(bench *b, const rnl_lane_kernels *kernels) {
   for (int option = 0; option < 4 * RNL_UNARY_COUNT; option++) {
     const int kind = option / 4, scalar = option >> 1 & 1, add = option & 1;
     const bool positive = kind == RNL_UNARY_SQRT || kind == RNL_UNARY_LOG;
@@ -129,7 +129,7 @@ static void test_unary_grad(void **unused) {
   each_size(unary_grad);
 }
 
-static void binary_grad(bench *b, const rnl_kernels *kernels) {
+static void binary_grad(bench *b, const rnl_lane_kernels *kernels) {
   for (int option = 0; option < 32 * RNL_BINARY_COUNT; option++) {
     const int kind = option / 32, shapes = option / 2 % 16, side = option & 1;
     const bool add = shapes % 3 == 0, equal = shapes == 0 && kind != RNL_BINARY_POW;
@@ -154,7 +154,7 @@ static void test_binary_grad(void **unused) {
   each_size(binary_grad);
 }
 
-static void sum(bench *b, const rnl_kernels *kernels) {
+static void sum(bench *b, const rnl_lane_kernels *kernels) {
   for (int add = 0; add < 2; add++) {
     const int64_t count = b->width;
     fill(b, &b->in[0], ROW, count, -1, 1);
@@ -178,14 +178,14 @@ static void test_sum(void **unused) {
 
 enum { PLAIN, TRANSPOSED, PACKED };
 
-static int64_t tile_of(const bench *b, const rnl_kernels *kernels) {
+static int64_t tile_of(const bench *b, const rnl_lane_kernels *kernels) {
   rnl_lane_op probe = {.code = RNL_LANE_AFFINE, .batch = b->batch, .lanes = b->lanes, .width = b->width, .slope = -1};
   kernels->lane_bind(&probe);
   return probe.tile;
 }
 
 /* Terms whose weights lie by rows, by columns, or packed; counts[k] features each. */
-static void add_terms(bench *b, const rnl_kernels *kernels, rnl_lane_op *op, int n, const int64_t *counts, int how,
+static void add_terms(bench *b, const rnl_lane_kernels *kernels, rnl_lane_op *op, int n, const int64_t *counts, int how,
                       void **packed) {
   const int64_t tile = tile_of(b, kernels);
   op->n_terms = n;
@@ -214,7 +214,7 @@ static double sum_of_terms(const bench *b, int n, const int64_t *counts, int how
   return sum;
 }
 
-static void affine(bench *b, const rnl_kernels *kernels) {
+static void affine(bench *b, const rnl_lane_kernels *kernels) {
   static const int64_t counts[RNL_LANE_TERMS] = {3, 5, 1, 7};
   static const int unary_of[] = {RNL_UNARY_COPY, RNL_UNARY_TANH, RNL_UNARY_SIGMOID, RNL_UNARY_RELU};
   static const int slopes[] = {-1, RNL_UNARY_TANH, RNL_UNARY_SIGMOID, RNL_UNARY_SQUARE, RNL_UNARY_RELU};
@@ -249,7 +249,7 @@ static void test_affine(void **unused) {
 
 /* ---- gates ---------------------------------------------------------------------------------- */
 
-static void lstm(bench *b, const rnl_kernels *kernels) {
+static void lstm(bench *b, const rnl_lane_kernels *kernels) {
     const int64_t n = b->width;
     fill(b, &b->in[0], ROW, 4 * n, -2, 2);
     fill(b, &b->in[1], ROW, n, -1, 1);
@@ -274,7 +274,7 @@ static void test_lstm(void **unused) {
   each_size(lstm);
 }
 
-static void lstm_grad(bench *b, const rnl_kernels *kernels) {
+static void lstm_grad(bench *b, const rnl_lane_kernels *kernels) {
   for (int given = 0; given < 4; given++) {
     const int64_t n = b->width;
     fill(b, &b->in[0], ROW, 4 * n, .1, .9);
@@ -300,7 +300,7 @@ static void test_lstm_grad(void **unused) {
   each_size(lstm_grad);
 }
 
-static void gru(bench *b, const rnl_kernels *kernels) {
+static void gru(bench *b, const rnl_lane_kernels *kernels) {
     const int64_t n = b->width;
     for (int k = 0; k < 2; k++) fill(b, &b->in[k], ROW, 3 * n, -2, 2);
     fill(b, &b->in[2], ROW, n, -1, 1);
@@ -323,7 +323,7 @@ static void test_gru(void **unused) {
   each_size(gru);
 }
 
-static void gru_grad(bench *b, const rnl_kernels *kernels) {
+static void gru_grad(bench *b, const rnl_lane_kernels *kernels) {
     const int64_t n = b->width;
     fill(b, &b->in[0], ROW, 3 * n, .1, .9);
     fill(b, &b->in[1], ROW, 3 * n, -1, 1);
@@ -355,7 +355,7 @@ static void test_gru_grad(void **unused) {
 
 /* ---- lengths and totals --------------------------------------------------------------------- */
 
-static void lengths(bench *b, const rnl_kernels *kernels) {
+static void lengths(bench *b, const rnl_lane_kernels *kernels) {
     int64_t lengths[MOST_LANES];
     for (int64_t i = 0; i < b->batch; i++) lengths[i] = 1 + (i * 2 + b->width) % STEPS;
     make_out(b, 0, b->width);
@@ -417,7 +417,7 @@ static void test_lengths(void **unused) {
   each_size(lengths);
 }
 
-static void total(bench *b, const rnl_kernels *kernels) {
+static void total(bench *b, const rnl_lane_kernels *kernels) {
     fill(b, &b->in[0], ROW, b->width, -1, 1);
     make_out(b, 0, b->width);
     rnl_lane_op op = {.code = RNL_LANE_TOTAL, .batch = b->batch, .lanes = b->lanes, .width = b->width, .count = STEPS};
@@ -449,9 +449,9 @@ static void test_bits(void **unused) {
       bench *many = new_bench(f64, 33, 9), *one = new_bench(f64, 1, 9);
       void *packed[RNL_LANE_TERMS];
       rnl_lane_op op = {.code = RNL_LANE_AFFINE, .kind = act, .slope = -1}, alone = op;
-      add_terms(many, rnl_kernels_of(f64), &op, 2, counts, PLAIN, packed);
+      add_terms(many, rnl_lane_kernels_of(f64, 33), &op, 2, counts, PLAIN, packed);
       make_out(many, 0, 9);
-      run(many, rnl_kernels_of(f64), op, false, NULL);
+      run(many, rnl_lane_kernels_of(f64, 33), op, false, NULL);
       for (int64_t lane = 0; lane < 33; lane++) {
         add_terms(one, rnl_lane_kernels_of(f64, 1), &alone, 2, counts, PLAIN, packed);
         memcpy(one->weight, many->weight, sizeof one->weight);
@@ -472,7 +472,7 @@ static void test_bits(void **unused) {
 #if defined(__x86_64__)
 extern const rnl_kernels rnl_kernels_avx2_f32, rnl_kernels_avx2_f64, rnl_kernels_avx512_f32, rnl_kernels_avx512_f64;
 
-static void same_bits(bench *b, rnl_lane_op op, const rnl_kernels *one, const rnl_kernels *other) {
+static void same_bits(bench *b, rnl_lane_op op, const rnl_lane_kernels *one, const rnl_lane_kernels *other) {
   static operand found[OUTS];
   rnl_lane_op again = op;
   for (int k = 0; k < OUTS; k++) make_out(b, k, GATES * b->width);
@@ -501,8 +501,8 @@ static void test_isa(void **unused) {
   static const int64_t counts[] = {3, 5};
   for (int f64 = 0; f64 < 2; f64++)
     for (size_t q = 0; q < sizeof widths / sizeof *widths; q++) {
-      const rnl_kernels *avx2 = f64 ? &rnl_kernels_avx2_f64 : &rnl_kernels_avx2_f32;
-      const rnl_kernels *avx512 = f64 ? &rnl_kernels_avx512_f64 : &rnl_kernels_avx512_f32;
+      const rnl_lane_kernels *avx2 = &(f64 ? &rnl_kernels_avx2_f64 : &rnl_kernels_avx2_f32)->lanes;
+      const rnl_lane_kernels *avx512 = &(f64 ? &rnl_kernels_avx512_f64 : &rnl_kernels_avx512_f32)->lanes;
       bench *b = new_bench(f64, 19, widths[q]);
       for (int k = 0; k < INS; k++) fill(b, &b->in[k], ROW, GATES * b->width, .1, .9);
       for (int kind = 0; kind < RNL_UNARY_COUNT; kind++) {
