@@ -164,6 +164,7 @@ describe("a sweep on Slurm", function()
     assert.equal(40, over.done)
     local here = object(words .. " --jobs 2 --seed 5")
     same_as_here(name, results(here.sweep), 40)
+    cluster("node", "n2")
     -- the task of the killed node came again, on the other one
     local seats = cli.shell("ls " .. cli.dir .. "/results/" .. name .. "/seats")
     assert.matches("%.1", seats)
