@@ -328,7 +328,7 @@ describe("repl", function()
   end)
 
   it("ends by a signal while it waits and while it runs", function()
-    local waiting = cli.shell(("cd %s && (sleep 2 | timeout --foreground --preserve-status -s INT 0.3 %s repl"
+    local waiting = cli.shell(("cd %s && (sleep 3 | timeout --foreground --preserve-status -s INT 1 %s repl"
       .. "; echo $?)"):format(cli.quote(cli.dir), cli.quote(cli.program)))
     assert.equal("130", waiting)
     assert.equal(143, typed("while true do end\n", { signal = { "TERM", 0.3 } }).code)
@@ -370,7 +370,7 @@ describe("Ctrl-C ends a script that never returns", function()
   -- Lua turns its hooks off in a message handler, so that the first signal changes nothing here.
   it("at the second signal where the first cannot", function()
     cli.write(cli.dir .. "/s.lua", "xpcall(error, function() while true do end end)")
-    local answer = cli.shell(("cd %s && { %s run s.lua 2>/dev/null & p=$!; sleep 0.3; kill -TERM $p; sleep 0.8; "
+    local answer = cli.shell(("cd %s && { %s run s.lua 2>/dev/null & p=$!; sleep 1; kill -TERM $p; sleep 0.8; "
       .. "kill -TERM $p && echo alive; wait $p; echo $?; } 2>/dev/null"):format(
       cli.quote(cli.dir), cli.quote(cli.program)))
     assert.equal("alive\n143", answer)
@@ -378,7 +378,7 @@ describe("Ctrl-C ends a script that never returns", function()
 
   it("also where one request arrives twice", function()
     cli.write(cli.dir .. "/s.lua", "while true do end")
-    local answer = cli.shell(("cd %s && timeout --preserve-status -s INT 0.3 %s run s.lua 2>&1; echo $?"):format(
+    local answer = cli.shell(("cd %s && timeout --preserve-status -s INT 1 %s run s.lua 2>&1; echo $?"):format(
       cli.quote(cli.dir), cli.quote(cli.program)))
     assert.matches("^rnnlab: .*130$", answer)
   end)

@@ -82,13 +82,27 @@ function helper.clean()
   helper.dir = nil
 end
 
+-- A program that is to get a signal is this shell, which becomes it; its child waits until the program has a handler for
+-- signal $1 (of /proc's mask; before that any signal ends it as any program, and on a busy machine that may be long),
+-- then $2 seconds, and sends $3, but not to a process that has ended.
+local signaller = [[
+takes() {
+  while read -r key mask; do [ "$key" = SigCgt: ] && return $(( (0x$mask >> ($1 - 1) & 1) == 0 )); done <"/proc/$$/status"
+  kill -0 $$ || exit 0
+  return 1
+}
+{ until takes "$1"; do sleep .002; done; sleep "$2"; takes "$1" && kill -s "$3" $$; } </dev/null >/dev/null 2>&1 &
+shift 3
+exec "$@"]]
+local numbers = { HUP = 1, INT = 2, KILL = 10, USR1 = 10, TERM = 15 } -- SIGKILL has no handler: SIGUSR1's tells
+
 -- Run rnnlab. args: a string (split by the shell) or a list of words (passed as they are).
 -- env: variables to set (a value of false unsets one), and besides these, in lower case:
 --   cwd     the current folder (default: the fresh one)
 --   stdin   text for the standard input (default: none, /dev/null)
 --   stdout  where the output goes instead of being captured, e.g. "/dev/full"
 --   closed  true: standard input, output and error are closed; "stdout": only this one
---   signal  { "INT", seconds }: send the signal after so long
+--   signal  { "INT", seconds }: send the signal so long after the program began to take signals
 --   before  shell text put in front, e.g. "ulimit -f 10;"
 -- Returns { code = exit code (128+n for a signal), out =, err = }.
 function helper.run(args, env)
@@ -119,8 +133,8 @@ function helper.run(args, env)
     helper.write(in_path, env.stdin)
   end
   local prefix = ""
-  if env.signal then -- --foreground: the signal is sent once, to the program alone
-    prefix = ("timeout --foreground --preserve-status -s %s %g "):format(env.signal[1], env.signal[2])
+  if env.signal then -- it is sent once, to the program alone
+    prefix = ("sh -c %s sh %d %g %s"):format(quote(signaller), numbers[env.signal[1]], env.signal[2], env.signal[1])
   end
   local command = ("cd %s && %s %s env %s %s %s <%s >%s 2>%s %s"):format(
     quote(env.cwd or folder), env.before or "", prefix, table.concat(settings, " "), quote(helper.program), words,
