@@ -82,16 +82,22 @@ function helper.clean()
   helper.dir = nil
 end
 
--- A program that is to get a signal is this shell, which becomes it; its child waits until the program has a handler for
--- signal $1 (of /proc's mask; before that any signal ends it as any program, and on a busy machine that may be long),
--- then $2 seconds, and sends $3, but not to a process that has ended.
+-- A program that is to get a signal is this shell, which becomes it; its child waits until the program has a handler
+-- for signal $1 (before that a signal ends it as it does any program, and on a busy machine that may be long), then
+-- $2 seconds, and sends $3, but not to a process that has ended.
 local signaller = [[
 takes() {
-  while read -r key mask; do [ "$key" = SigCgt: ] && return $(( (0x$mask >> ($1 - 1) & 1) == 0 )); done <"/proc/$$/status"
+  while read -r key mask; do
+    [ "$key" = SigCgt: ] && return $(( (0x$mask >> ($1 - 1) & 1) == 0 ))
+  done <"/proc/$$/status"
   kill -0 $$ || exit 0
   return 1
 }
-{ until takes "$1"; do sleep .002; done; sleep "$2"; takes "$1" && kill -s "$3" $$; } </dev/null >/dev/null 2>&1 &
+{
+  until takes "$1"; do sleep .002; done
+  sleep "$2"
+  takes "$1" && kill -s "$3" $$
+} </dev/null >/dev/null 2>&1 &
 shift 3
 exec "$@"]]
 local numbers = { HUP = 1, INT = 2, KILL = 10, USR1 = 10, TERM = 15 } -- SIGKILL has no handler: SIGUSR1's tells
