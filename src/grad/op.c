@@ -119,6 +119,11 @@ static void node_destroy_chain(rnl_node *chain) {
   }
 }
 
+rnl_status rnl_node_borrow(rnl_node *node, int i, rnl_dtype dtype, rnl_layout layout, int64_t batch, int64_t time,
+                           int64_t feature, rnl_error *err) {
+  return rnl_tensor_lay_sequence(&node->work[i], dtype, layout, batch, time, feature, &node->lent[i], err);
+}
+
 void rnl_node_release(rnl_node *node) {
   if (node && --node->references == 0) node_destroy_chain(node);
 }

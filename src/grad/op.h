@@ -45,6 +45,7 @@ struct rnl_node {
   bool accumulate[RNL_MAX_IN]; /* backward: add to in[i]'s gradient; false: overwrite it */
   void *attrs;               /* a copy of the op's attributes, op->attrs_size bytes */
   rnl_tensor work[RNL_MAX_WORK]; /* the op's own buffers, made in prepare, released with the node */
+  size_t lent[RNL_MAX_WORK];     /* bytes of work[i] that a plan lends (rnl_node_borrow); 0: its own, or none */
   void *own;                 /* whatever else the op keeps, made in prepare, ended by op->release */
   rnl_node *next;            /* links nodes while a tape is taken down */
 };
@@ -138,6 +139,12 @@ void rnl_no_grad_begin(void);
 void rnl_no_grad_end(void);
 
 /* ---- for writers of ops --------------------------------------------------------------------- */
+
+/* work[i] as a (batch, time, feature) tensor that lives within a backward pass alone: prepare gives it its shape, and
+ * the plan that goes back a storage, which serves all its nodes in turn. It holds anything at first, in its padding
+ * too. */
+rnl_status rnl_node_borrow(rnl_node *node, int i, rnl_dtype dtype, rnl_layout layout, int64_t batch, int64_t time,
+                           int64_t feature, rnl_error *err);
 
 static inline const rnl_tensor *rnl_in(const rnl_node *node, int i) {
   return node->in[i] ? &node->in[i]->slot->value : NULL;

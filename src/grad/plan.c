@@ -76,9 +76,72 @@ static rnl_status make_grad(rnl_slot *slot, rnl_error *err) {
   return rnl_tensor_new(&slot->grad, v->dtype, v->ndim, v->size, err);
 }
 
+/* Gradient buffers that no node needs any more, for those of one shape and layout that come after. */
+typedef struct buffer_pool {
+  rnl_tensor *free;
+  int n;
+} buffer_pool;
+
+static bool alike(const rnl_tensor *a, const rnl_tensor *b) {
+  return a->dtype == b->dtype && a->layout == b->layout && rnl_tensor_same_shape(a, b);
+}
+
+/* A gradient buffer for the slot: one of the pool, or a new one. */
+static rnl_status take_grad(buffer_pool *pool, rnl_slot *slot, rnl_error *err) {
+  for (int i = 0; i < pool->n; i++)
+    if (alike(&pool->free[i], &slot->value)) {
+      slot->grad = pool->free[i];
+      pool->free[i] = pool->free[--pool->n];
+      return RNL_OK;
+    }
+  return make_grad(slot, err);
+}
+
+static bool is_root(const rnl_plan *plan, const rnl_slot *slot) {
+  for (int i = 0; i < plan->n_roots; i++)
+    if (plan->roots[i]->slot == slot) return true;
+  return false;
+}
+
+/* The gradients at a node's outputs have been used: into the pool. */
+static void give_back(const rnl_plan *plan, buffer_pool *pool, const rnl_node *node) {
+  for (int k = 0; k < node->n_out; k++)
+    if (node->out[k]->grad.storage && !is_root(plan, node->out[k]))
+      pool->free[pool->n++] = rnl_tensor_ref(&node->out[k]->grad);
+}
+
+/* One storage for what the nodes borrow: a node's pieces one behind the other, each node's at the beginning. */
+static rnl_status lend(rnl_plan *plan, rnl_error *err) {
+  size_t most = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    rnl_tensor storage = {0};
+    const int64_t doubles = (int64_t)(most / sizeof(double));
+    if (pass && most) RNL_TRY(rnl_tensor_new(&storage, RNL_F64, 1, &doubles, err));
+    for (int i = 0; i < plan->n_nodes; i++) {
+      rnl_node *node = plan->nodes[i];
+      size_t at = 0;
+      for (int k = 0; k < RNL_MAX_WORK; k++) {
+        if (!plan->backward[i] || !node->lent[k]) continue;
+        if (pass) {
+          rnl_tensor *work = &node->work[k], laid = *work;
+          rnl_tensor_release(work);
+          *work = laid;
+          work->storage = rnl_tensor_ref(&storage).storage;
+          work->offset = (int64_t)(at / rnl_dtype_size(work->dtype));
+        }
+        at += (node->lent[k] + 63) / 64 * 64;
+      }
+      if (at > most) most = at;
+    }
+    rnl_tensor_release(&storage);
+  }
+  return RNL_OK;
+}
+
 /* Find the nodes a backward pass visits, make their inputs' gradient buffers, and settle for each
- * whether it overwrites (the first to write a buffer) or adds. */
-static rnl_status prepare_backward(rnl_plan *plan, rnl_error *err) {
+ * whether it overwrites (the first to write a buffer) or adds. Where not `keep`, a buffer serves one intermediate value
+ * after the other. */
+static rnl_status prepare_backward(rnl_plan *plan, bool keep, buffer_pool *pool, rnl_error *err) {
   plan->backward = rnl_alloc((size_t)plan->n_nodes + 1, sizeof *plan->backward);
   if (!plan->backward) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
   for (int i = 0; i < plan->n_nodes; i++) /* gradients of an earlier plan would count as arriving */
@@ -97,21 +160,32 @@ static rnl_status prepare_backward(rnl_plan *plan, rnl_error *err) {
       if (!node->in[k] || !node->needs_grad[k]) continue;
       wanted = true;
       node->accumulate[k] = rnl_grad(node->in[k])->storage != NULL;
-      RNL_TRY(make_grad(node->in[k]->slot, err));
+      if (!node->accumulate[k]) RNL_TRY(take_grad(pool, node->in[k]->slot, err));
       rnl_node *behind = node->in[k]->creator;
       if (behind) plan->backward[node_position(plan, behind)] = true;
     }
     if (wanted && !node->op->backward)
       return rnl_fail(err, RNL_ERR_ARG, "%s has no gradient", node->op->name);
     plan->backward[i] = wanted;
+    if (!keep && wanted) give_back(plan, pool, node);
   }
-  return RNL_OK;
+  return lend(plan, err);
+}
+
+static rnl_status prepare_with_pool(rnl_plan *plan, bool keep, rnl_error *err) {
+  buffer_pool pool = {.free = rnl_alloc((size_t)plan->n_nodes * RNL_MAX_OUT + 1, sizeof *pool.free)};
+  if (!pool.free) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory making a plan");
+  const rnl_status status = prepare_backward(plan, keep, &pool, err);
+  for (int i = 0; i < pool.n; i++) rnl_tensor_release(&pool.free[i]);
+  rnl_free(pool.free);
+  return status;
 }
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, rnl_var *loss,
-                        rnl_error *err) {
+/* keep: every value on the way has a gradient buffer of its own. */
+static rnl_status make_plan(rnl_plan **out, rnl_var *const *outputs, int n_outputs, rnl_var *loss, bool keep,
+                            rnl_error *err) {
   *out = NULL;
   if (loss && rnl_tensor_numel(rnl_value(loss)) != 1) {
     char shape[RNL_SHAPE_TEXT];
@@ -129,13 +203,17 @@ rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, 
   if (loss) roots[plan->n_roots++] = rnl_var_ref(loss);
   plan->loss = loss;
   rnl_status status = collect(plan, err);
-  if (status == RNL_OK && loss) status = prepare_backward(plan, err);
+  if (status == RNL_OK && loss) status = prepare_with_pool(plan, keep, err);
   if (status != RNL_OK) {
     rnl_plan_free(plan);
     return status;
   }
   *out = plan;
   return RNL_OK;
+}
+
+rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, rnl_var *loss, rnl_error *err) {
+  return make_plan(out, outputs, n_outputs, loss, false, err);
 }
 
 void rnl_plan_free(rnl_plan *plan) {
@@ -272,7 +350,7 @@ rnl_status rnl_backward(rnl_var *loss, rnl_error *err) {
   if (!rnl_var_tracked(loss))
     return rnl_fail(err, RNL_ERR_ARG, "backward: nothing in this tensor requires a gradient");
   rnl_plan *plan;
-  RNL_TRY(rnl_plan_new(&plan, &loss, 1, loss, err));
+  RNL_TRY(make_plan(&plan, &loss, 1, loss, true, err));
   uint64_t fpu = rnl_fpu_enter();
   rnl_status status = rnl_plan_backward(plan, err);
   rnl_fpu_leave(fpu);

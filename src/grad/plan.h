@@ -14,7 +14,8 @@
 typedef struct rnl_plan rnl_plan;
 
 /* A plan of what `outputs` need. `loss` (NULL: forward only) must be a scalar; the gradient buffers of
- * everything between it and its parameters (leaves with requires_grad) are made here. */
+ * everything between it and its parameters (leaves with requires_grad) are made here. After a backward pass those of
+ * the parameters and `outputs` hold what they should; buffers of values on the way serve one after the other. */
 rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, rnl_var *loss,
                         rnl_error *err);
 void rnl_plan_free(rnl_plan *plan);

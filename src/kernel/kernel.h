@@ -75,13 +75,37 @@ typedef struct rnl_lane_layer {
 /* What the backward pass adds. NULL where a gradient is absent or not wanted. */
 typedef struct rnl_lane_layer_grad {
   const void *dh, *dy;          /* gradients that arrive at h and y; either may be NULL */
-  void *da;                     /* work: [time][hidden][lanes], gradient at the net input of phi */
-  void *dr;                     /* work: [time][output][lanes], gradient at the net input of sigma */
+  void *da;                     /* work: [kept][hidden][lanes], gradient at the net input of phi */
+  void *dr;                     /* work: [kept][output][lanes], gradient at the net input of sigma, unless that is dy */
   void *dx;                     /* [time][input][lanes] or NULL */
   void *dstate0;                /* [hidden or output][lanes] or NULL */
   void *dweight_ih, *dweight_fb, *dbias, *dweight_ho, *dbias_o; /* or NULL */
   bool add_x, add_weight_ih, add_weight_fb, add_bias, add_weight_ho, add_bias_o; /* += or = */
 } rnl_lane_layer_grad;
+
+/* A layer's backward pass goes from the last block of steps to the first. The gradients of few enough weights, sums
+ * over time of outer products, are carried from block to block, so that a block's values are still in the first-level
+ * cache when they are multiplied; those of more weights take one block of all steps. */
+enum { RNL_BLOCK_WEIGHTS = 512, RNL_BLOCK_BYTES = 24 * 1024 };
+static inline int64_t rnl_lane_layer_weights(const rnl_lane_layer *l) {
+  const int64_t feedback = l->jordan ? l->output_size : l->hidden_size;
+  return (l->input_size + feedback + 1) * l->hidden_size + (l->hidden_size + 1) * l->output_size;
+}
+/* Steps a block; element: bytes of a number. */
+static inline int64_t rnl_lane_layer_block(const rnl_lane_layer *l, int64_t element) {
+  const int64_t step = (l->input_size + 2 * l->hidden_size + 2 * l->output_size) * l->lanes * element;
+  const int64_t block = rnl_lane_layer_weights(l) > RNL_BLOCK_WEIGHTS ? l->time : RNL_BLOCK_BYTES / step;
+  return block < 1 ? 1 : block > l->time ? l->time : block;
+}
+/* Steps of da and dr that are kept: a block's and, of da, the first of the block after it. */
+static inline int64_t rnl_lane_layer_kept(const rnl_lane_layer *l, int64_t element) {
+  const int64_t block = rnl_lane_layer_block(l, element);
+  return block < l->time ? block + 1 : block;
+}
+/* Whether the gradient at the net input of sigma is dy itself. */
+static inline bool rnl_lane_layer_passes(const rnl_lane_layer *l) {
+  return !l->jordan && l->sigma == RNL_ACT_LINEAR;
+}
 
 enum { RNL_PAIR_LANES = 8, RNL_PAIR_WEIGHTS = 512 };
 
@@ -114,8 +138,6 @@ typedef struct rnl_adam_step {
 typedef struct rnl_lane_kernels {
   void (*lane_layer_forward)(const rnl_lane_layer *layer);
   void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
-  /* Of that the last part: dx and dstate0 from da, where they are wanted. */
-  void (*lane_layer_inputs)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
 
   /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes] */
   double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y,
@@ -178,8 +200,8 @@ typedef struct rnl_kernels {
 
   rnl_lane_kernels lanes; /* for rnl_lane_kernels_of */
   /* A layer's pass for two of one shape and batch, of at most RNL_PAIR_LANES sequences and RNL_PAIR_WEIGHTS weights,
-   * in less time; each gets the bits it gets alone. lane_layer_inputs is left to be done for each. NULL where the ISA
-   * has nothing to gain. */
+   * in less time; each gets the bits it gets alone. The same gradients arrive and are wanted at both. NULL where the
+   * ISA has nothing to gain. */
   void (*lane_pair_forward)(const rnl_lane_layer *a, const rnl_lane_layer *b);
   void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
   void (*row_op)(const struct rnl_row_op *op); /* row_op.h */

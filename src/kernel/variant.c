@@ -37,7 +37,6 @@ const rnl_kernels RNL_VARIANT = {
         .lane_squared_error_backward = lane_squared_error_backward,
         .lane_layer_forward = lane_layer_forward,
         .lane_layer_backward = lane_layer_backward,
-        .lane_layer_inputs = lane_layer_inputs,
         .lane_affine = lane_affine,
         .lane_affine_backward = lane_affine_backward,
         .lane_outer = lane_outer,

@@ -16,7 +16,7 @@ typedef struct bound_list {
   rnl_lane_op *op;
   rnl_lane_program program;
   int64_t first, steps;
-  const void *key[RNL_PROGRAM_SEQUENCES * 2 + RNL_PROGRAM_OUTPUTS * 2 + RNL_PROGRAM_WEIGHTS + RNL_PROGRAM_STATES];
+  const void *key[RNL_PROGRAM_SEQUENCES * 2 + RNL_PROGRAM_OUTPUTS * 2 + RNL_PROGRAM_WEIGHTS + RNL_PROGRAM_STATES + 1];
   bool bound;
 } bound_list;
 
@@ -174,6 +174,7 @@ static void bind_list(const rnl_program_store *s, const lanes *l, const rnl_lane
   const rnl_program *p = s->program;
   const void *key[sizeof bound->key / sizeof *bound->key] = {0};
   int n = 0;
+  key[n++] = backward ? s->passing : NULL;
   for (int k = 0; k < p->n_sequences; k++) {
     key[n++] = rnl_tensor_data(&s->sequence[k]);
     key[n++] = backward && s->sequence_grad[k].storage ? rnl_tensor_data(&s->sequence_grad[k]) : NULL;

@@ -153,7 +153,7 @@ static rnl_status prepare_store(rnl_node *node, rnl_program_store *s, const rnl_
     }
     s->output[k] = rnl_tensor_data(rnl_out(node, k));
   }
-  RNL_TRY(rnl_program_store_allocate(s, err));
+  RNL_TRY(rnl_program_store_allocate(s, node, err));
   for (int k = 0; k < p->n_outputs; k++) {
     const rnl_program_value *value = &p->value[p->output[k]];
     if (value->state >= 0 && s->n_segments == 1)
@@ -236,12 +236,10 @@ static size_t bytes(const rnl_node *node) {
       }                                                                                                \
   } while (0)
 
-/* data = t, (batch, width) or (width) for all; zero where t is NULL */
+/* data = t, (batch, width) or (width) for all; zero where t is NULL, and in padding */
 static void pack_rows(const rnl_program_store *s, char *data, int64_t width, const rnl_tensor *t) {
-  if (!t) {
-    memset(data, 0, (size_t)(width * s->pitch) * element_size(s));
-    return;
-  }
+  if (!t || s->pitch > s->batch) memset(data, 0, (size_t)(width * s->pitch) * element_size(s));
+  if (!t) return;
   const int64_t step_b = t->ndim == 2 ? t->stride[0] : 0, step_j = t->stride[t->ndim - 1];
   if (s->f64) EACH_ELEMENT(double, *mine = *theirs);
   else EACH_ELEMENT(float, *mine = *theirs);
@@ -413,6 +411,7 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   rnl_program_store *s = &run->store;
   const rnl_program *p = s->program;
   bool touched[RNL_PROGRAM_WEIGHTS] = {false};
+  RNL_TRY(rnl_program_store_backward(s, node, err));
   RNL_TRY(take_gradients(node, s, err));
   for (int64_t g = s->n_segments - 1; g >= 0; g--) {
     enter_segment(s, g);

@@ -20,60 +20,67 @@ static void find_written(const rnl_program *p, bool gradients, bool *written) {
   }
 }
 
-/* Give out the arena: with arena NULL only the bytes are counted. Each piece begins on a line of 64 bytes. */
-static rnl_status lay_out(rnl_program_store *s, char *arena, size_t *bytes, rnl_error *err) {
+/* Give out two stretches of memory, one that lasts and one for what lives in a backward pass alone; of one that is NULL
+ * only the bytes are counted. Each piece begins on a line of 64 bytes. */
+enum { LASTING = 0, PASSING = 1 };
+
+static rnl_status lay_out(rnl_program_store *s, char *const arena[2], size_t bytes[2], rnl_error *err) {
   const rnl_program *p = s->program;
   bool written[RNL_PROGRAM_VALUES];
   find_written(p, s->gradients, written);
-  size_t at = 0;
+  size_t at[2] = {0};
   bool overflow = false;
-#define PIECE(place, elements)                                                       \
+#define PIECE(which, place, elements)                                                \
   do {                                                                               \
-    size_t size_;                                                                    \
+    size_t size_, *at_ = &at[which];                                                 \
     overflow = overflow || __builtin_mul_overflow((size_t)(elements), (size_t)element_bytes(s), &size_) || \
-               size_ > SIZE_MAX / 2 || __builtin_add_overflow(at, (size_ + 63) & ~(size_t)63, &size_); \
-    if (arena) (place) = arena + at;                                                 \
-    at = overflow ? at : size_;                                                      \
+               size_ > SIZE_MAX / 2 || __builtin_add_overflow(*at_, (size_ + 63) & ~(size_t)63, &size_); \
+    if (arena[which]) (place) = arena[which] + *at_;                                 \
+    *at_ = overflow ? *at_ : size_;                                                  \
   } while (0)
   for (int v = 0; v < p->n_values; v++) {
     const rnl_program_value *value = &p->value[v];
     const int64_t unit = value->width * s->pitch;
     const bool backward = v >= p->n_forward_values;
     if (value->kind == RNL_VALUE_CONSTANT) {
-      PIECE(s->base[v], 1);
+      PIECE(LASTING, s->base[v], 1);
       continue;
     }
-    if (value->kind == RNL_VALUE_STATE && !s->state_aliased[value->index]) PIECE(s->base[v], unit * (s->segment + 1));
-    if (value->kind == RNL_VALUE_STATE_GRAD && s->gradients) PIECE(s->base[v], unit);
-    if (value->kind == RNL_VALUE_WEIGHT_GRAD && s->gradients) PIECE(s->base[v], unit);
+    if (value->kind == RNL_VALUE_STATE && !s->state_aliased[value->index])
+      PIECE(LASTING, s->base[v], unit * (s->segment + 1));
+    if (value->kind == RNL_VALUE_STATE_GRAD && s->gradients) PIECE(PASSING, s->base[v], unit);
+    if (value->kind == RNL_VALUE_WEIGHT_GRAD && s->gradients) PIECE(PASSING, s->base[v], unit);
     if (value->kind != RNL_VALUE_STEP || !written[v] || value->state >= 0 || value->shares >= 0) continue;
     if (!backward && value->output >= 0 && s->output_aliased[value->output]) continue;
     /* Without a backward pass nothing needs its every step but an output that is copied, a step at a time. */
     const bool kept = value->kept && s->gradients;
-    PIECE(s->base[v], kept ? unit * s->segment : unit);
+    PIECE(backward ? PASSING : LASTING, s->base[v], kept ? unit * s->segment : unit);
     s->step_kept[v] = kept;
   }
   for (int k = 0; k < p->n_states; k++)
-    if (s->n_segments > 1) PIECE(s->checkpoint[k], s->n_segments * p->value[p->state[k]].width * s->pitch);
+    if (s->n_segments > 1) PIECE(LASTING, s->checkpoint[k], s->n_segments * p->value[p->state[k]].width * s->pitch);
   for (int k = 0; k < p->n_states; k++)
-    if (s->lengths && s->gradients) PIECE(s->final_pack[k], p->value[p->state[k]].width * s->pitch);
-  for (int k = 0; k < p->n_rows; k++) PIECE(s->row_pack[k], p->value[p->row[k]].width * s->pitch);
+    if (s->lengths && s->gradients) PIECE(PASSING, s->final_pack[k], p->value[p->state[k]].width * s->pitch);
+  for (int k = 0; k < p->n_rows; k++) PIECE(LASTING, s->row_pack[k], p->value[p->row[k]].width * s->pitch);
 #undef PIECE
   if (overflow)
     return rnl_fail(err, RNL_ERR_MEMORY,
                     "cell %s: its values over %lld steps take more memory than can be addressed", p->name,
                     (long long)s->time);
-  *bytes = at;
+  bytes[LASTING] = at[LASTING];
+  bytes[PASSING] = at[PASSING];
   return RNL_OK;
 }
 
-rnl_status rnl_program_store_allocate(rnl_program_store *s, rnl_error *err) {
-  size_t bytes = 0;
-  RNL_TRY(lay_out(s, NULL, &bytes, err));
-  const int64_t elements = (int64_t)(bytes / (size_t)element_bytes(s));
-  RNL_TRY(rnl_tensor_new(&s->arena, s->f64 ? RNL_F64 : RNL_F32, 1, &elements, err));
-  char *arena = rnl_tensor_data(&s->arena);
-  RNL_TRY(lay_out(s, arena, &bytes, err));
+rnl_status rnl_program_store_allocate(rnl_program_store *s, rnl_node *node, rnl_error *err) {
+  const rnl_dtype dtype = s->f64 ? RNL_F64 : RNL_F32;
+  size_t bytes[2];
+  RNL_TRY(lay_out(s, (char *[2]){NULL, NULL}, bytes, err));
+  const int64_t lasting = (int64_t)bytes[LASTING] / element_bytes(s);
+  const int64_t passing = (int64_t)bytes[PASSING] / element_bytes(s);
+  RNL_TRY(rnl_tensor_new(&s->arena, dtype, 1, &lasting, err));
+  if (passing > 0) RNL_TRY(rnl_node_borrow(node, 0, dtype, RNL_LAYOUT_STRIDED, 1, 1, passing, err));
+  RNL_TRY(lay_out(s, (char *[2]){rnl_tensor_data(&s->arena), NULL}, bytes, err));
   const rnl_program *p = s->program;
   for (int v = 0; v < p->n_values; v++) {
     const rnl_program_value *value = &p->value[v];
@@ -87,6 +94,14 @@ rnl_status rnl_program_store_allocate(rnl_program_store *s, rnl_error *err) {
     }
   }
   return RNL_OK;
+}
+
+rnl_status rnl_program_store_backward(rnl_program_store *s, const rnl_node *node, rnl_error *err) {
+  char *passing = node->work[0].storage ? rnl_tensor_data(&node->work[0]) : NULL;
+  if (passing == s->passing) return RNL_OK;
+  size_t bytes[2];
+  s->passing = passing;
+  return lay_out(s, (char *[2]){NULL, passing}, bytes, err);
 }
 
 /* ---- finding -------------------------------------------------------------------------------- */

@@ -30,7 +30,8 @@ typedef struct rnl_program_store {
   int64_t n_segments;
   /* of the segment under way */
   int64_t first, steps;
-  rnl_tensor arena;                          /* everything below that is ours */
+  rnl_tensor arena;                          /* everything below that is ours and lasts */
+  char *passing;                             /* where what lives in a backward pass alone lies: borrowed */
   char *base[RNL_PROGRAM_VALUES];            /* of STEPs, STATEs (slot 0 of the segment), gradients, constants */
   char *checkpoint[RNL_PROGRAM_STATES];      /* [n_segments][width * pitch]: states before each segment */
   bool step_kept[RNL_PROGRAM_VALUES];        /* STEP values that have a place for each step of the segment */

@@ -12,7 +12,7 @@
 enum { /* node->work */
   WORK_X = 0,  /* x by steps, where it is not, or is to be cleared past the lengths */
   WORK_STATE0, /* [batch][feedback] */
-  WORK_DA,     /* [time][batch][hidden] */
+  WORK_DA,     /* [time][batch][hidden]; borrowed, as all from here on */
   WORK_DR,     /* [time][batch][output] */
   WORK_DX,
   WORK_DSTATE0
@@ -26,18 +26,22 @@ static rnl_status steps_like(rnl_tensor *out, const rnl_recurrent_sizes *n, int6
                                  err);
 }
 
+static rnl_status borrow(rnl_node *node, int work, const rnl_recurrent_sizes *n, int64_t time, int64_t feature,
+                         rnl_error *err) {
+  return rnl_node_borrow(node, work, n->f64 ? RNL_F64 : RNL_F32, RNL_LAYOUT_TIME, n->batch, time, feature, err);
+}
+
 static rnl_status prepare(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err) {
   rnl_tensor *work = node->work;
   const bool direct = by_steps(rnl_in(node, RNL_RECURRENT_X));
   if (!direct || rnl_recurrent_lengths_of(node)) RNL_TRY(steps_like(&work[WORK_X], n, n->time, n->input, err));
   RNL_TRY(steps_like(&work[WORK_STATE0], n, 1, n->feedback, err));
   if (!gradients) return RNL_OK;
-  RNL_TRY(steps_like(&work[WORK_DA], n, n->time, n->hidden, err));
-  if (n->output) RNL_TRY(steps_like(&work[WORK_DR], n, n->time, n->output, err));
-  if (!direct && node->needs_grad[RNL_RECURRENT_X])
-    RNL_TRY(steps_like(&work[WORK_DX], n, n->time, n->input, err));
+  RNL_TRY(borrow(node, WORK_DA, n, n->time, n->hidden, err));
+  if (n->output) RNL_TRY(borrow(node, WORK_DR, n, n->time, n->output, err));
+  if (!direct && node->needs_grad[RNL_RECURRENT_X]) RNL_TRY(borrow(node, WORK_DX, n, n->time, n->input, err));
   if (node->n_in > RNL_RECURRENT_STATE0 && node->needs_grad[RNL_RECURRENT_STATE0])
-    RNL_TRY(steps_like(&work[WORK_DSTATE0], n, 1, n->feedback, err));
+    RNL_TRY(borrow(node, WORK_DSTATE0, n, 1, n->feedback, err));
   return RNL_OK;
 }
 

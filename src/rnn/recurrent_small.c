@@ -8,8 +8,8 @@
 enum { /* node->work */
   WORK_X = 0,   /* x in lanes, where it is not, or is to be cleared past the lengths */
   WORK_STATE0,  /* [feedback][lanes] */
-  WORK_DA,      /* [time][hidden][lanes] */
-  WORK_DR,      /* [time][output][lanes] */
+  WORK_DA,      /* [kept][hidden][lanes] (kernel.h); borrowed, as all from here on */
+  WORK_DR,      /* [kept][output][lanes], where it is not dy */
   WORK_DX,      /* the gradient of x in lanes, where x is not */
   WORK_DSTATE0 /* [feedback][lanes] */
 };
@@ -22,39 +22,50 @@ static rnl_status lanes_like(rnl_tensor *out, const rnl_recurrent_sizes *n, int6
                                  feature, err);
 }
 
+static rnl_status borrow(rnl_node *node, int work, const rnl_recurrent_sizes *n, int64_t time, int64_t feature,
+                         rnl_error *err) {
+  return rnl_node_borrow(node, work, n->f64 ? RNL_F64 : RNL_F32, RNL_LAYOUT_LANES, n->batch, time, feature, err);
+}
+
+/* The layer's sizes, as the kernel takes them. */
+static rnl_lane_layer sizes_of(const rnl_node *node, const rnl_recurrent_sizes *n) {
+  const rnl_recurrent_attrs *attrs = node->attrs;
+  return (rnl_lane_layer){.batch = n->batch, .lanes = rnl_lanes_of(n->batch), .time = n->time, .input_size = n->input,
+                          .hidden_size = n->hidden, .output_size = n->output, .jordan = n->jordan, .phi = attrs->phi,
+                          .sigma = attrs->sigma};
+}
+
 static rnl_status prepare(rnl_node *node, const rnl_recurrent_sizes *n, bool gradients, rnl_error *err) {
   rnl_tensor *work = node->work;
   const bool x_in_lanes = in_lanes(rnl_in(node, RNL_RECURRENT_X));
+  const rnl_lane_layer layer = sizes_of(node, n);
+  const int64_t kept = rnl_lane_layer_kept(&layer, n->f64 ? sizeof(double) : sizeof(float));
   if (!x_in_lanes || rnl_recurrent_lengths_of(node)) RNL_TRY(lanes_like(&work[WORK_X], n, n->time, n->input, err));
   RNL_TRY(lanes_like(&work[WORK_STATE0], n, 1, n->feedback, err));
   if (!gradients) return RNL_OK;
-  RNL_TRY(lanes_like(&work[WORK_DA], n, n->time, n->hidden, err));
-  if (n->output) RNL_TRY(lanes_like(&work[WORK_DR], n, n->time, n->output, err));
-  if (!x_in_lanes && node->needs_grad[RNL_RECURRENT_X])
-    RNL_TRY(lanes_like(&work[WORK_DX], n, n->time, n->input, err));
+  RNL_TRY(borrow(node, WORK_DA, n, kept, n->hidden, err));
+  if (n->output && !rnl_lane_layer_passes(&layer)) RNL_TRY(borrow(node, WORK_DR, n, kept, n->output, err));
+  if (!x_in_lanes && node->needs_grad[RNL_RECURRENT_X]) RNL_TRY(borrow(node, WORK_DX, n, n->time, n->input, err));
   if (node->n_in > RNL_RECURRENT_STATE0 && node->needs_grad[RNL_RECURRENT_STATE0])
-    RNL_TRY(lanes_like(&work[WORK_DSTATE0], n, 1, n->feedback, err));
+    RNL_TRY(borrow(node, WORK_DSTATE0, n, 1, n->feedback, err));
   return RNL_OK;
 }
 
 /* The arguments the kernel's forward and backward share. */
 static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *n) {
-  const rnl_recurrent_attrs *attrs = node->attrs;
-  const rnl_tensor *x = rnl_in(node, RNL_RECURRENT_X), *h = rnl_out(node, RNL_RECURRENT_H);
+  const rnl_tensor *work = node->work, *x = rnl_in(node, RNL_RECURRENT_X);
   const bool has_output = n->output > 0;
-  return (rnl_lane_layer){
-      .batch = n->batch, .lanes = rnl_tensor_lane_stride(h), .time = n->time, .input_size = n->input,
-      .hidden_size = n->hidden, .output_size = n->output, .jordan = n->jordan,
-      .phi = attrs->phi, .sigma = attrs->sigma,
-      .weight_ih = rnl_in_data(node, RNL_RECURRENT_WEIGHT_IH),
-      .weight_fb = rnl_in_data(node, RNL_RECURRENT_WEIGHT_FB),
-      .bias = rnl_in_data(node, RNL_RECURRENT_BIAS),
-      .weight_ho = has_output ? rnl_in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL,
-      .bias_o = has_output ? rnl_in_data(node, RNL_RECURRENT_BIAS_O) : NULL,
-      .x = rnl_tensor_data(node->work[WORK_X].storage ? &node->work[WORK_X] : x),
-      .state0 = rnl_tensor_data(&node->work[WORK_STATE0]),
-      .h = rnl_tensor_data(h),
-      .y = has_output ? rnl_tensor_data(rnl_out(node, RNL_RECURRENT_Y)) : NULL};
+  rnl_lane_layer layer = sizes_of(node, n);
+  layer.weight_ih = rnl_in_data(node, RNL_RECURRENT_WEIGHT_IH);
+  layer.weight_fb = rnl_in_data(node, RNL_RECURRENT_WEIGHT_FB);
+  layer.bias = rnl_in_data(node, RNL_RECURRENT_BIAS);
+  layer.weight_ho = has_output ? rnl_in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL;
+  layer.bias_o = has_output ? rnl_in_data(node, RNL_RECURRENT_BIAS_O) : NULL;
+  layer.x = rnl_tensor_data(work[WORK_X].storage ? &work[WORK_X] : x);
+  layer.state0 = rnl_tensor_data(&work[WORK_STATE0]);
+  layer.h = rnl_tensor_data(rnl_out(node, RNL_RECURRENT_H));
+  layer.y = has_output ? rnl_tensor_data(rnl_out(node, RNL_RECURRENT_Y)) : NULL;
+  return layer;
 }
 
 /* x and the initial state into lanes, where they are not. */
@@ -97,7 +108,7 @@ static rnl_lane_layer_grad grad_of(const rnl_node *node, const rnl_recurrent_siz
       .dh = arriving(node, RNL_RECURRENT_H),
       .dy = n->output ? arriving(node, RNL_RECURRENT_Y) : NULL,
       .da = rnl_tensor_data(&work[WORK_DA]),
-      .dr = n->output ? rnl_tensor_data(&work[WORK_DR]) : NULL,
+      .dr = work[WORK_DR].storage ? rnl_tensor_data(&work[WORK_DR]) : NULL,
       .dx = !dx ? NULL : rnl_tensor_data(dx_direct(node) ? dx : &work[WORK_DX]),
       .dstate0 = work[WORK_DSTATE0].storage ? rnl_tensor_data(&work[WORK_DSTATE0]) : NULL,
       .dweight_ih = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_IH),
@@ -166,8 +177,6 @@ rnl_status rnl_recurrent_backward_pair(rnl_node *const node[2], const rnl_recurr
   } else {
     rnl_kernels_of(n->f64)->lane_pair_backward((const rnl_lane_layer *[]){&a, &b},
                                                (const rnl_lane_layer_grad *[]){&to_a, &to_b});
-    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_inputs(&a, &to_a);
-    rnl_lane_kernels_of(n->f64, n->batch)->lane_layer_inputs(&b, &to_b);
   }
   for (int k = 0; k < 2; k++) RNL_TRY(bring_out(node[k], n, err));
   return RNL_OK;

@@ -87,25 +87,30 @@ static rnl_status check_sizes(int ndim, const int64_t *size, rnl_error *err) {
   return RNL_OK;
 }
 
-rnl_status rnl_tensor_new(rnl_tensor *out, rnl_dtype dtype, int ndim, const int64_t *size,
-                          rnl_error *err) {
+/* Sizes and row-major strides; *bytes is what its elements take. */
+static rnl_status lay_rows(rnl_tensor *out, rnl_dtype dtype, int ndim, const int64_t *size, size_t *bytes,
+                           rnl_error *err) {
   memset(out, 0, sizeof *out);
   RNL_TRY(check_sizes(ndim, size, err));
   rnl_tensor t = {.dtype = dtype, .ndim = ndim};
   for (int d = 0; d < ndim; d++) t.size[d] = size[d];
-  size_t bytes;
-  if (!row_major_strides(&t) ||
-      !rnl_mul_size((size_t)rnl_tensor_numel(&t), rnl_dtype_size(dtype), &bytes))
+  if (!row_major_strides(&t) || !rnl_mul_size((size_t)rnl_tensor_numel(&t), rnl_dtype_size(dtype), bytes))
     return too_large(ndim, size, err);
-  RNL_TRY(storage_new(&t.storage, bytes, dtype, ndim, size, err));
   *out = t;
   return RNL_OK;
 }
 
-rnl_status rnl_tensor_new_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout layout,
-                                   int64_t batch, int64_t time, int64_t feature, rnl_error *err) {
+rnl_status rnl_tensor_new(rnl_tensor *out, rnl_dtype dtype, int ndim, const int64_t *size,
+                          rnl_error *err) {
+  size_t bytes;
+  RNL_TRY(lay_rows(out, dtype, ndim, size, &bytes, err));
+  return storage_new(&out->storage, bytes, dtype, ndim, size, err);
+}
+
+rnl_status rnl_tensor_lay_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout layout, int64_t batch, int64_t time,
+                                   int64_t feature, size_t *bytes, rnl_error *err) {
   const int64_t size[3] = {batch, time, feature};
-  if (layout == RNL_LAYOUT_STRIDED) return rnl_tensor_new(out, dtype, 3, size, err);
+  if (layout == RNL_LAYOUT_STRIDED) return lay_rows(out, dtype, 3, size, bytes, err);
   memset(out, 0, sizeof *out);
   RNL_TRY(check_sizes(3, size, err));
   if (batch > INT64_MAX - RNL_LANES) return too_large(3, size, err);
@@ -114,16 +119,21 @@ rnl_status rnl_tensor_new_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout 
   int64_t row = layout == RNL_LAYOUT_LANES ? rnl_tensor_lane_stride(&t) : feature;
   int64_t rows = layout == RNL_LAYOUT_LANES ? feature : batch;
   int64_t step, elements;
-  size_t bytes;
   if (!rnl_mul_i64(row, rows, &step) || !rnl_mul_i64(step, time, &elements) ||
-      !rnl_mul_size((size_t)elements, rnl_dtype_size(dtype), &bytes))
+      !rnl_mul_size((size_t)elements, rnl_dtype_size(dtype), bytes))
     return too_large(3, size, err);
   t.stride[0] = layout == RNL_LAYOUT_LANES ? 1 : feature;
   t.stride[1] = step;
   t.stride[2] = layout == RNL_LAYOUT_LANES ? row : 1;
-  RNL_TRY(storage_new(&t.storage, bytes, dtype, 3, size, err));
   *out = t;
   return RNL_OK;
+}
+
+rnl_status rnl_tensor_new_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout layout,
+                                   int64_t batch, int64_t time, int64_t feature, rnl_error *err) {
+  size_t bytes;
+  RNL_TRY(rnl_tensor_lay_sequence(out, dtype, layout, batch, time, feature, &bytes, err));
+  return storage_new(&out->storage, bytes, dtype, 3, out->size, err);
 }
 
 rnl_tensor rnl_tensor_ref(const rnl_tensor *t) {

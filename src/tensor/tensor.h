@@ -60,6 +60,10 @@ rnl_status rnl_tensor_new(rnl_tensor *out, rnl_dtype dtype, int ndim, const int6
 rnl_status rnl_tensor_new_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout layout,
                                    int64_t batch, int64_t time, int64_t feature, rnl_error *err);
 
+/* Its sizes and strides alone, without storage; *bytes is what a storage for it takes. */
+rnl_status rnl_tensor_lay_sequence(rnl_tensor *out, rnl_dtype dtype, rnl_layout layout, int64_t batch, int64_t time,
+                                   int64_t feature, size_t *bytes, rnl_error *err);
+
 rnl_tensor rnl_tensor_ref(const rnl_tensor *t); /* another reference to the same storage */
 void rnl_tensor_release(rnl_tensor *t);         /* idempotent; leaves *t empty (storage NULL) */
 

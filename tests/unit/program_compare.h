@@ -40,6 +40,7 @@ static inline applied applied_run(rnl_program *p, program_case c, rnl_regime reg
   spoil_past_lengths(&a, p, c);
   for (int pass = 0; pass < 2; pass++) { /* the second finds everything as the first left it */
     OK(rnl_plan_forward(a.plan, err));
+    spoil_borrowed(a.plan);
     OK(rnl_plan_backward(a.plan, err));
   }
   return a;

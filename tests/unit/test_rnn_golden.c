@@ -57,6 +57,7 @@ static void check_case(const char *name, bool with_loss) {
         OK(rnl_plan_new(&plan, &n.loss, 1, n.loss, err));
         for (int pass = 0; pass < 2; pass++) {
           OK(rnl_plan_forward(plan, err));
+          spoil_borrowed(plan);
           OK(rnl_plan_backward(plan, err));
         }
         for (int i = 0; i < RNL_RECURRENT_LENGTHS; i++)
