@@ -28,6 +28,16 @@ local slice = .5 -- seconds an ensemble trains in one C call; the stop flag ends
 local Member = {}
 Member.__index = Member
 
+-- Trials of a message take turns. Only while one has its turn does its clock run: it takes it, and gives it up.
+function Member:take_turn()
+  if not self.paused then return end
+  local gap = core.host.monotonic() - self.paused
+  self.began, self.paused = self.began + gap, nil
+  if self.loop and self.loop.began then self.loop.began = self.loop.began + gap end
+end
+
+function Member:give_way() self.paused = core.host.monotonic() end
+
 -- From the script to data and model.
 function Member:open()
   local order = self.order
@@ -35,13 +45,17 @@ function Member:open()
   local ctx = prepare.open { script = order.script, copy = order.copy, cwd = order.cwd, overrides = self.overrides,
     trust = order.trust, print = function() end }
   self.ctx = ctx
-  if alone.is(ctx.experiment) then return ctx:build() end
+  if alone.is(ctx.experiment) then
+    ctx:build()
+    return self:give_way()
+  end
   self.settings = ctx.box:call(ctx.experiment.training, ctx.experiment, ctx.p)
   if self.settings.models then
     errors.failure("%s: models = ... trains several models a trial; a sweep varies the seed by --repeats", order.script)
   end
   ctx:build()
   self.own = core.host.monotonic() - self.began
+  self:give_way()
 end
 
 -- May it train beside others, with nothing of the script's between two epochs?
@@ -214,7 +228,7 @@ function Member:keep(result)
   local ok = pcall(function()
     core.host.remove_folder(order.copy .. "/" .. name)
     require("rnnlab.runner").keep({ ctx = self.ctx, settings = self.settings, trainer = self.trainer,
-      began = self.began, best_epoch = result.metrics.best_epoch }, { results = order.keep.results,
+      began = core.host.monotonic() - self.wall, best_epoch = result.metrics.best_epoch }, { results = order.keep.results,
       folder = order.keep.sweep .. "/" .. name, overrides = self.overrides, sweep = order.keep.sweep,
       trial = self.number })
   end)
@@ -251,6 +265,7 @@ local no_progress = { update = function() end, clear = function() end }
 -- Make what it is trained by, and go on from where it was. False where that failed.
 function Member:make_loop()
   return self:guard(function()
+    self:take_turn()
     self:enter()
     self.loop = training.new(self.ctx, no_folder(self), self.settings, no_progress)
     self.trainer = self.loop.trainer
@@ -280,6 +295,7 @@ end
 -- A main without a loss: run it and tell.
 function Member:main_alone()
   return self:guard(function()
+    self:take_turn()
     self:enter()
     local metrics = {}
     local rows = alone.run(self.ctx, nil, metrics)
@@ -337,9 +353,11 @@ local function round(turns, group)
     elseif not group.over and (member.at or 0) >= group.next then
       member.value, step = member.said and member.said[group.next] or member.value, group.next
     else
+      member:take_turn()
       member:enter()
       turn.begun = true
       local ok, epoch = coroutine.resume(turn.thread, group.over)
+      member:give_way()
       if not ok then error(epoch, 0) end
       step = epoch or step
     end
@@ -352,6 +370,7 @@ local function run_in_turns(group)
   local turns = {}
   for _, member in ipairs(group.members) do
     if member:make_loop() then turns[#turns + 1] = turn_of(member, group) end
+    member:give_way()
   end
   announce(group.members)
   local ok, problem = pcall(function()

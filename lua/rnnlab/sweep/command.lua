@@ -275,7 +275,7 @@ function command.collect(sweep, status, index)
   local study = plans.study(plan)
   local ledger = ledgers.new(plan, study)
   ledger:read(sweep.dir)
-  local enough = plan.stop_after and ledger.best and ledger.settled - ledger.best_settled >= plan.stop_after
+  local enough = plan.stop_after and ledger:since_best() >= plan.stop_after
   if ledger.done == plan.planned or enough and status ~= "running" then status = "finished" end
   local seconds = 0
   if status == "finished" and sweep.json.status ~= "finished" then

@@ -17,8 +17,8 @@ Ledger.__index = Ledger
 
 -- plan: from plan.lua; study: its study, or nil where nothing is proposed or pruned any more.
 function ledger.new(plan, study)
-  return setmetatable({ plan = plan, study = study, configs = {}, trials = {}, done = 0, settled = 0,
-    counts = {}, slots = {}, begun = {},
+  return setmetatable({ plan = plan, study = study, configs = {}, trials = {}, done = 0,
+    counts = {}, slots = {}, begun = {}, seen = { number = 0, since = 0 },
     sign = plan.objective and plan.objective[1].direction == "max" and -1 or 1, most_config = 0 }, Ledger)
 end
 
@@ -79,7 +79,6 @@ function Ledger:settle(config)
     end
   end
   config.finished = finished
-  self.settled = self.settled + 1
   if finished == self.plan.repeats then
     config.state, config.values = "finished", {}
     for i, sum in ipairs(sums) do
@@ -93,9 +92,39 @@ function Ledger:settle(config)
     self.study:put(config.number - 1, nil, config.state, config.value and self.sign * config.value)
   end
   if config.state == "finished" then self:rank(config.value) end
-  if config.state == "finished" and (not self.best or self.sign * config.value < self.sign * self.best.value) then
-    self.best, self.best_at, self.best_settled = config, config.number, self.settled
+  if config.state == "finished" and self:better(config, self.best) then
+    self.best, self.best_at = config, config.number
   end
+end
+
+-- Is a configuration better than another one, or none? Of two with the same value the earlier number is.
+function Ledger:better(config, other)
+  if not other then return true end
+  local x, y = self.sign * config.value, self.sign * other.value
+  return x < y or x == y and config.number < other.number
+end
+
+-- How many configurations in a row, by their numbers, have ended and brought nothing better than one before them, of
+-- those up to `last`, or of all. It does not depend on which ended first, nor on whose journal was read first.
+function Ledger:since_best(last)
+  last = math.min(last or self.most_config, self.most_config)
+  local function look(at)
+    local config = self.configs[at.number]
+    if not config or config.state == "running" then return end
+    at.since = at.since + 1
+    if config.state == "finished" and self:better(config, at.best) then at.best, at.since = config, 0 end
+  end
+  local seen = self.seen -- up to where all have ended: these are looked at once
+  while seen.number < last and self.configs[seen.number + 1] and self.configs[seen.number + 1].state ~= "running" do
+    seen.number = seen.number + 1
+    look(seen)
+  end
+  local at = { number = seen.number, best = seen.best, since = seen.since }
+  while at.number < last do
+    at.number = at.number + 1
+    look(at)
+  end
+  return at.best and at.since or 0
 end
 
 -- The value of the n-th best configuration so far; nil where fewer have finished.

@@ -131,11 +131,12 @@ function Scheduler:next_number()
   return self.next_config <= self.plan.trials and self.next_config or nil
 end
 
--- Nothing better for so long that --stop-after ends it? Or has a trial failed in another slot, with --fail-fast?
-function Scheduler:has_enough()
-  local ledger = self.ledger
-  if self.slot and self.plan.fail_fast and report.failed_of(ledger.counts) > 0 then return true end
-  return self.plan.stop_after and ledger.best and ledger.settled - ledger.best_settled >= self.plan.stop_after
+-- Nothing better for so long that --stop-after ends it, before the next configuration? Or has a trial failed in another
+-- slot, with --fail-fast?
+function Scheduler:has_enough(number)
+  local ledger, plan = self.ledger, self.plan
+  if self.slot and plan.fail_fast and report.failed_of(ledger.counts) > 0 then return true end
+  return plan.stop_after and ledger:since_best(number and self:limit(number)) >= plan.stop_after
 end
 
 -- The configuration that may be proposed now, or nil. self.waits: there is one, but others must end first.
@@ -146,9 +147,9 @@ function Scheduler:may_propose()
   if self.slot and (self.learns or self.pruning or plan.stop_after or plan.fail_fast) then
     self.ledger:read(self.dir)
   end
-  if self:has_enough() then return nil end
+  if not plan.deterministic and self:has_enough() then return nil end
   local number = self:next_number()
-  local limit = number and (self.learns or self.pruning) and self:limit(number)
+  local limit = number and (self.learns or self.pruning or plan.stop_after) and self:limit(number)
   for before = 1, limit or 0 do
     local config = self.ledger.configs[before]
     if not config or config.state == "running" then
@@ -157,6 +158,7 @@ function Scheduler:may_propose()
       return nil
     end
   end
+  if plan.deterministic and number and self:has_enough(number) then return nil end
   return number
 end
 
@@ -181,8 +183,9 @@ end
 -- How many trials the next message takes.
 function Scheduler:size()
   local plan = self.plan
-  if self.pruning or self.learns then return plan.repeats end
-  if plan.trial_timeout then return 1 end
+  if self.pruning then return plan.repeats end
+  if plan.trial_timeout then return 1 end -- it is the time of a message
+  if self.learns then return plan.repeats end
   local left = plan.planned - self.ledger.done - self.running
   local fair = math.max(1, left // (2 * self.jobs))
   local size = self.mean_wall and math.max(1, math.floor(message_seconds / math.max(self.mean_wall, 1e-5))) or 2
