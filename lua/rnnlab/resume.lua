@@ -89,8 +89,9 @@ local function check_more(found, epochs, origin)
   if done < planned then
     errors.failure("%s stopped by itself after epoch %d of %d; more epochs change nothing", found.name, done, planned)
   end
-  errors.failure("%s has kept no checkpoint to go on from (scripts with a main keep none at their end, nor where "
-    .. "checkpoints are off); %s", found.name, anew(origin, epochs))
+  errors.failure("%s has kept no checkpoint to go on from (%s); %s", found.name, record.sweep
+    and "a trial of a sweep keeps none once it has ended"
+    or "scripts with a main keep none at their end, nor where checkpoints are off", anew(origin, epochs))
 end
 
 -- In which ways going on to `epochs` is not what a run of so many gives.

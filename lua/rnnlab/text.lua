@@ -76,6 +76,22 @@ function text.duration(seconds)
   return ("%d h %02d min"):format(whole // 3600, whole % 3600 // 60)
 end
 
+-- Seconds since 1970 of "2026-11-23T08:51:19.123456Z", as run.json has times; NaN where it is none.
+function text.moment(iso)
+  local y, m, d, hours, minutes, seconds = tostring(iso):match "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):([%d.]+)Z$"
+  if not y then return 0 / 0 end
+  local shift = (14 - tonumber(m)) // 12 -- years begin in March
+  local year, month = tonumber(y) - shift, tonumber(m) + 12 * shift - 3
+  local day = tonumber(d) + (153 * month + 2) // 5 + 365 * year + year // 4 - year // 100 + year // 400 - 719469
+  return ((day * 24 + tonumber(hours)) * 60 + tonumber(minutes)) * 60 + tonumber(seconds)
+end
+
+-- Such a time for a person, "2026-11-23 09:51", where the clock on the wall shows it; nil where it is none.
+function text.local_time(iso)
+  local seconds = text.moment(iso)
+  return seconds == seconds and os.date("%Y-%m-%d %H:%M", math.floor(seconds)) or nil
+end
+
 -- "1 epoch", "2 epochs"
 function text.count(n, noun, plural)
   return ("%s %s"):format(text.thousands(n), n == 1 and noun or plural or noun .. "s")

@@ -28,7 +28,7 @@ local slice = .5 -- seconds an ensemble trains in one C call; the stop flag ends
 local Member = {}
 Member.__index = Member
 
--- Trials of a message take turns. Only while one has its turn does its clock run: it takes it, and gives it up.
+-- Trials of a message take turns, and only while one has its turn does its clock run.
 function Member:take_turn()
   if not self.paused then return end
   local gap = core.host.monotonic() - self.paused
@@ -36,6 +36,7 @@ function Member:take_turn()
   if self.loop and self.loop.began then self.loop.began = self.loop.began + gap end
 end
 
+-- The turn is over.
 function Member:give_way() self.paused = core.host.monotonic() end
 
 -- From the script to data and model.
@@ -134,7 +135,8 @@ function Member:judge(reason, metrics)
     if training.finite(loss) then metrics.loss = loss end
   end
   metrics.best_loss = outcome.best_of(trainer:losses_packed(), metrics.loss)
-  local result = { status = status, metrics = metrics, epochs = trainer:epoch(), curve = self:curve(),
+  local lost = status == "diverged" and ("the loss is no finite number in epoch %d"):format(trainer:epoch()) or nil
+  local result = { status = status, error = lost, metrics = metrics, epochs = trainer:epoch(), curve = self:curve(),
     objective = self:objective(), weights = ctx.weights }
   return status == "finished" and self:with_values(result) or result
 end
@@ -146,11 +148,15 @@ function Member:with_values(result)
     local value = metrics[objective.name]
     if value == nil then
       result.status, result.reports = "failed", core.json.array(text.sorted_keys(metrics))
-      result.error = ("no trial reports '%s'%s; there is %s"):format(objective.name,
-        text.did_you_mean(objective.name, result.reports), text.list(result.reports))
+      result.error = ("no trial reports '%s'%s; there is %s%s"):format(objective.name,
+        text.did_you_mean(objective.name, result.reports), text.list(result.reports),
+        self.order.objective and "" or "; say which with --objective")
       return result
     end
-    if not training.finite(value) then result.status = "diverged" end
+    if not training.finite(value) then
+      result.status, result.error = "diverged", ("%s is no finite number (%s)"):format(objective.name,
+        value ~= value and "NaN" or text.value(value))
+    end
     values[i] = value
   end
   result.values = values
@@ -228,9 +234,9 @@ function Member:keep(result)
   local ok = pcall(function()
     core.host.remove_folder(order.copy .. "/" .. name)
     require("rnnlab.runner").keep({ ctx = self.ctx, settings = self.settings, trainer = self.trainer,
-      began = core.host.monotonic() - self.wall, best_epoch = result.metrics.best_epoch }, { results = order.keep.results,
-      folder = order.keep.sweep .. "/" .. name, overrides = self.overrides, sweep = order.keep.sweep,
-      trial = self.number })
+      began = core.host.monotonic() - self.wall, best_epoch = result.metrics.best_epoch },
+      { results = order.keep.results, folder = order.keep.sweep .. "/" .. name, overrides = self.overrides,
+        sweep = order.keep.sweep, trial = self.number })
   end)
   if ok then result.run = name end
 end

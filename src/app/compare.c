@@ -256,6 +256,10 @@ static const rnl_option paired = {"paired", RNL_FLAG, NULL,
 
 static int call(const rnl_args *args) {
   if (rnl_args_has(args, &paired)) return rnl_face_call("rnnlab.sweep.results", "paired", args, NULL);
+  if (rnl_means_sweep(args)) {
+    rnl_complain("%s is a sweep; compare A B --paired compares two, or two configurations of one", args->words[0]);
+    return RNL_EXIT_USAGE;
+  }
   comparison c = {.params = json_object(), .metrics = json_object(), .rest = json_object()};
   rnl_error err;
   rnl_status status = RNL_OK;

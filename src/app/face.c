@@ -101,3 +101,14 @@ bool rnl_means_sweep(const rnl_args *args) {
   rnl_run_record_free(&record);
   return sweep;
 }
+
+int rnl_face_find(const rnl_args *args, int words, int kinds) {
+  for (int i = 0; i < words; i++) {
+    rnl_run_record record = {0};
+    rnl_error err;
+    rnl_status status = rnl_store_find(&record, args->results, args->words[i], kinds, &err);
+    rnl_run_record_free(&record);
+    if (status != RNL_OK) return rnl_exit_for(&err);
+  }
+  return RNL_EXIT_OK;
+}

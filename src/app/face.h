@@ -17,4 +17,8 @@ int rnl_face_call(const char *module, const char *function, const rnl_args *args
 /* Does the first word mean a sweep, and not a run? */
 bool rnl_means_sweep(const rnl_args *args);
 
+/* Do the first `words` words mean something that is stored, of `kinds` (RNL_FIND_RUN | RNL_FIND_SWEEP, store/run.h)?
+ * RNL_EXIT_OK, or the exit code after one line that says which does not. */
+int rnl_face_find(const rnl_args *args, int words, int kinds);
+
 #endif

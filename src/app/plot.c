@@ -1,6 +1,8 @@
 /* app/plot.c: rnnlab plot RUN [KIND ...]; the work is in lua/rnnlab/plotting.lua. */
 #include "app/command.h"
 #include "app/face.h"
+#include "app/output.h"
+#include "store/run.h"
 
 static void fill(lua_State *L, const rnl_args *args) {
   lua_pushstring(L, args->words[0]);
@@ -16,7 +18,10 @@ static void fill(lua_State *L, const rnl_args *args) {
 static const rnl_option format = {"format", RNL_TEXT, "LIST",
   "svg, png, pdf, tex, with commas between (default: svg,png,pdf)", 0};
 
-static int call(const rnl_args *args) { return rnl_face_call("rnnlab.plotting", "plot", args, fill); }
+static int call(const rnl_args *args) {
+  int code = rnl_face_find(args, 1, RNL_FIND_ANY);
+  return code != RNL_EXIT_OK ? code : rnl_face_call("rnnlab.plotting", "plot", args, fill);
+}
 
 const rnl_command rnl_command_plot = {
   .name = "plot",

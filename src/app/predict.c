@@ -1,13 +1,18 @@
 /* app/predict.c: rnnlab predict RUN FILE; the work is in lua/rnnlab/predict.lua. */
 #include "app/command.h"
 #include "app/face.h"
+#include "app/output.h"
+#include "store/run.h"
 
 static const rnl_option
   input = {"input", RNL_TEXT, "FILE", "the data, in place of the word FILE", 0},
   columns = {"columns", RNL_TEXT, "LIST", "csv: these columns are the features, by name or number: x1,x3", 0},
   array = {"array", RNL_TEXT, "NAME", "npz: the array to take (default: x, or the only one)", 0};
 
-static int call(const rnl_args *args) { return rnl_face_call("rnnlab.predict", "predict", args, NULL); }
+static int call(const rnl_args *args) {
+  int code = rnl_face_find(args, 1, RNL_FIND_RUN);
+  return code != RNL_EXIT_OK ? code : rnl_face_call("rnnlab.predict", "predict", args, NULL);
+}
 
 const rnl_command rnl_command_predict = {
   .name = "predict",

@@ -1,10 +1,15 @@
 /* app/report.c: rnnlab report RUN|SWEEP ... -o FILE; the work is in lua/rnnlab/report.lua. */
 #include "app/command.h"
 #include "app/face.h"
+#include "app/output.h"
+#include "store/run.h"
 
 static const rnl_option option_title = {"title", RNL_TEXT, "TEXT", "the report's title (default: what is in it)", 0};
 
-static int call(const rnl_args *args) { return rnl_face_call("rnnlab.report", "report", args, NULL); }
+static int call(const rnl_args *args) {
+  int code = rnl_face_find(args, args->word_count, RNL_FIND_ANY);
+  return code != RNL_EXIT_OK ? code : rnl_face_call("rnnlab.report", "report", args, NULL);
+}
 
 const rnl_command rnl_command_report = {
   .name = "report",

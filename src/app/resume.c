@@ -1,6 +1,8 @@
 /* app/resume.c: rnnlab resume RUN; the work is in lua/rnnlab/resume.lua. */
 #include "app/command.h"
 #include "app/face.h"
+#include "app/output.h"
+#include "store/run.h"
 
 static const rnl_option force = {"force", RNL_FLAG, NULL,
   "also where the run may still run on another machine, or more epochs are not a longer run", 0};
@@ -11,6 +13,8 @@ static void fill(lua_State *L, const rnl_args *args) {
 }
 
 static int call(const rnl_args *args) {
+  int code = rnl_face_find(args, 1, RNL_FIND_ANY);
+  if (code != RNL_EXIT_OK) return code;
   if (rnl_means_sweep(args)) return rnl_face_call("rnnlab.sweep.command", "resume", args, NULL);
   return rnl_face_call("rnnlab.resume", "resume", args, fill);
 }

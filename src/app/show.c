@@ -155,6 +155,7 @@ static void write_run(rnl_buffer *out, const rnl_run_record *record, const json_
   text_row(&table, "error", json_string_value(json_object_get(json, "error")));
   text_row(&table, "script", json_string_value(json_object_get(json, "script")));
   text_row(&table, "folder", record->dir);
+  text_row(&table, "sweep", json_string_value(json_object_get(json, "sweep")));
   text_row(&table, "started", rnl_human_time(text, json_object_get(json, "started")));
   text_row(&table, "took", rnl_human_seconds(text, json_object_get(json, "wall_s")));
   text_row(&table, "training", rnl_human_seconds(more, json_object_get(json, "train_s")));

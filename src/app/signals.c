@@ -2,6 +2,7 @@
 #include "app/signals.h"
 
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
@@ -29,6 +30,13 @@ static void on_stop(int signal_number) {
   }
 }
 
+/* SIGINT that was ignored when the program started: a shell without job control does so for its background jobs, so
+ * that Ctrl-C at the terminal, which comes from the kernel, is not for them. One that somebody sent with kill(1) is. */
+static void on_sent(int signal_number, siginfo_t *about, void *context) {
+  (void)context;
+  if (about->si_code <= 0) on_stop(signal_number);
+}
+
 static void on_nothing(int signal_number) { (void)signal_number; }
 
 static void install(int flags) {
@@ -38,9 +46,18 @@ static void install(int flags) {
   sigemptyset(&action.sa_mask);
   action.sa_flags = flags;
   action.sa_handler = on_stop;
-  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
-    if (sigaction(stops[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+  for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+    if (sigaction(stops[i], NULL, &before) != 0) continue;
+    bool ours = before.sa_flags & SA_SIGINFO, ignored = !ours && before.sa_handler == SIG_IGN;
+    if (stops[i] == SIGINT && (ours || ignored)) {
+      struct sigaction sent = action;
+      sent.sa_flags = flags | SA_SIGINFO;
+      sent.sa_sigaction = on_sent;
+      sigaction(SIGINT, &sent, NULL);
+    } else if (!ignored) {
       sigaction(stops[i], &action, NULL);
+    }
+  }
 }
 
 void rnl_signals_install(void) {

@@ -4,7 +4,8 @@
 
 /* SIGINT, SIGTERM, SIGHUP and SIGUSR1 set the flag to their number (the first one wins); one that comes
  * a fifth of a second later or more ends the process as if nobody had caught it. A signal that was ignored when the
- * program started (nohup, a shell's background job) stays ignored. SIGPIPE makes writes fail instead of
+ * program started (nohup) stays ignored; so does SIGINT (a shell's background job) where the terminal sends it, but not
+ * where somebody does, with kill(1). SIGPIPE makes writes fail instead of
  * ending the process, so that a run outlives `| head`; programs started from here get the default back. */
 void rnl_signals_install(void);
 

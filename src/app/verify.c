@@ -1,13 +1,18 @@
 /* app/verify.c: rnnlab verify RUN; the work is in lua/rnnlab/verify.lua. */
 #include "app/command.h"
 #include "app/face.h"
+#include "app/output.h"
+#include "store/run.h"
 
 static void fill(lua_State *L, const rnl_args *args) {
   lua_pushstring(L, args->words[0]);
   lua_setfield(L, -2, "run");
 }
 
-static int call(const rnl_args *args) { return rnl_face_call("rnnlab.verify", "verify", args, fill); }
+static int call(const rnl_args *args) {
+  int code = rnl_face_find(args, 1, RNL_FIND_RUN);
+  return code != RNL_EXIT_OK ? code : rnl_face_call("rnnlab.verify", "verify", args, fill);
+}
 
 const rnl_command rnl_command_verify = {
   .name = "verify",

@@ -85,7 +85,7 @@ describe("rnnlab plot", function()
     fails("s-1 show=5", 2, "show=5: there are 4 sequences to show")
     fails("s-1 show=x", 2, "show=x: show must be a whole number")
     fails("s-1 colour=red", 2, "colour")
-    fails("nowhere", 1, "nowhere")
+    fails("nowhere", 2, "nowhere")
   end)
 
   it("draws what is inside the network, from the stored weights", function()

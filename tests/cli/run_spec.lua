@@ -218,6 +218,10 @@ describe("rnnlab run", function()
     local second, terminated = json("a.lua epochs=1e9 --no-plot", { signal = { "TERM", 1 } })
     assert.equal(143, terminated.code)
     assert.equal("interrupted", second.status)
+    -- a background job of a script: Ctrl-C is not for it, but who sends it a signal means it
+    local background, sent = json("a.lua epochs=1e9 --no-plot", { signal = { "INT", 1 }, before = "trap '' INT;" })
+    assert.equal(130, sent.code, sent.err)
+    assert.equal("interrupted", background.status)
   end)
 
   it("speaks on stderr only, and says little", function()

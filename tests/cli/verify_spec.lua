@@ -125,7 +125,9 @@ describe("verify", function()
   end)
 
   it("refuses what it cannot run again", function()
-    refused("no run \"x\"", "verify x")
+    local got = cli.run "verify x"
+    assert.equal(2, got.code)
+    assert.matches("no run \"x\"", got.err)
     ok "run s.lua --no-plot --quiet"
     os.remove(cli.dir .. "/results/s-1/script.lua")
     refused("s%-1 cannot be run again: its copy of the script is gone", "verify s-1")

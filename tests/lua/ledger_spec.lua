@@ -3,7 +3,8 @@ local ledgers = require "rnnlab.sweep.ledger"
 
 -- A ledger of so many configurations, none of which has ended.
 local function ledger_of(n, direction)
-  local ledger = ledgers.new { repeats = 1, planned = n, objective = { { name = "v", direction = direction or "min" } } }
+  local objective = { { name = "v", direction = direction or "min" } }
+  local ledger = ledgers.new { repeats = 1, planned = n, objective = objective }
   for number = 1, n do ledger:take { event = "proposal", config = number, values = { number } } end
   return ledger
 end

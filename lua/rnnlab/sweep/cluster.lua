@@ -156,7 +156,7 @@ local function tell(sweep, ledger, tasks, problem, options)
     local config = ledger.configs[number]
     running = running + (config and config.left or 0)
   end
-  local best = command().best_of(ledger)
+  local best = command().best_of(ledger, sweep.dir)
   if options.json then
     local list = core.json.array {}
     for i, task in ipairs(tasks or {}) do

@@ -51,7 +51,8 @@ local function dry_run(plan, study, options)
   return 0
 end
 
-local function best_of(ledger)
+-- dir: the sweep's folder.
+local function best_of(ledger, dir)
   local best = ledger:ranked()[1]
   if not best then return nil end
   local objectives = ledger:objectives()
@@ -62,7 +63,8 @@ local function best_of(ledger)
   local interval = core.sweep.interval(values)
   return { config = best.number, trial = ledger:trial_number(best.number, 1), objective = objectives[1].name,
     value = best.value, values = core.json.array(best.values), params = best.trials[1].params,
-    sd = interval.sd, low = interval.low, high = interval.high, run = best.trials[1].run }
+    sd = interval.sd, low = interval.low, high = interval.high,
+    run = ledgers.run_of(dir, ledger:trial_number(best.number, 1)) }
 end
 command.best_of = best_of
 
@@ -81,14 +83,18 @@ function command.print_json(sweep, ledger)
   end
   out(core.json.encode { sweep = sweep.name, dir = sweep.dir, status = sweep.json.status, planned = ledger.plan.planned,
     counts = next(ledger.counts) and ledger.counts or core.json.object {}, wall_s = sweep.json.wall_s, trials = trials,
-    best = best_of(ledger) }, "\n")
+    best = best_of(ledger, sweep.dir) }, "\n")
 end
 
 local function tell(sweep, ledger, seconds)
+  local ranking = reports.ranking(ledger, 5)
   out(("%s   %s in %s: %s\n"):format(sweep.name, text.count(ledger.done, "trial"), text.duration(seconds),
     reports.counts(ledger)))
-  for _, line in ipairs(reports.ranking(ledger, 5)) do
+  for _, line in ipairs(ranking) do
     out("  ", line, "\n")
+  end
+  if #ranking == 0 and ledger.counts.finished then
+    out "  none ranks: of each configuration a repeat has not finished\n"
   end
   out("  everything in ", sweep.dir, "/\n")
 end
@@ -105,9 +111,13 @@ local function close(sweep, ledger, ending, seconds, problem, index)
   end
   local status = (ending == "finished" or ending == "failed" or ending == "running") and ending or "interrupted"
   sweep:write { status = status, ended = status ~= "running" and core.host.now_iso() or nil,
-    wall_s = (tonumber(sweep.json.wall_s) or 0) + seconds, best = best_of(ledger),
-    counts = next(ledger.counts) and ledger.counts or nil, error = problem and problem.message or nil }
-  if status == "finished" then require("rnnlab.sweep.checkpoints").clear(sweep.dir) end
+    objective = not sweep.json.objective and ledger.objective and core.json.array { ledger.objective } or nil,
+    wall_s = (tonumber(sweep.json.wall_s) or 0) + seconds, best = best_of(ledger, sweep.dir),
+    counts = next(ledger.counts) and ledger.counts or nil,
+    error = problem and problem.message or sweep.json.error and core.json.null or nil }
+  if status == "finished" or ledger.done == ledger.plan.planned then
+    require("rnnlab.sweep.checkpoints").clear(sweep.dir)
+  end
   local unindexed = index ~= false and sweep:index(lines)
   if unindexed then warn("the index does not have it: %s", unindexed) end
 end
@@ -154,8 +164,14 @@ function command.run(sweep, plan, options)
   local ledger = ledgers.new(plan, study)
   ledger:read(sweep.dir)
   local watch = reports.watch(ledger, options.quiet)
+  if options.goes_on then
+    watch:say(ledger.done == plan.planned and ("%s: all of %s have ended; nothing is missing"):format(sweep.name,
+      text.count(plan.planned, "trial")) or ("%s goes on: %s of %s have ended"):format(sweep.name,
+      text.thousands(ledger.done), text.count(plan.planned, "trial")))
+  end
   local s = require("rnnlab.sweep.scheduler").new { plan = plan, dir = sweep.dir, ledger = ledger, study = study,
     jobs = jobs_of(options), watch = watch, timeout = options.timeout,
+    named = function(objective) sweep:write { objective = core.json.array { objective } } end,
     launcher = launcher_of(options.launcher).new(sweep.dir, plan) }
   local ok, ending = xpcall(s.run, function(problem)
     if os.getenv "RNNLAB_TRACEBACK" == "1" then io.stderr:write(debug.traceback(tostring(problem)), "\n") end
@@ -171,8 +187,12 @@ function command.run(sweep, plan, options)
     pcall(close, sweep, ledger, "failed", core.host.monotonic() - began, problem)
     error(problem, 0)
   end
-  close(sweep, ledger, ending, core.host.monotonic() - began, s.problem)
-  return ledger, ending, s.problem
+  local problem = s.problem
+  if ending == "finished" and not ledger.counts.finished then
+    ending, problem = "failed", errors.new(1, ("no trial finished (%s)"):format(reports.counts(ledger)))
+  end
+  close(sweep, ledger, ending, core.host.monotonic() - began, problem)
+  return ledger, ending, problem
 end
 
 -- What a sweep that has ended is told with, and its exit code.
@@ -183,7 +203,7 @@ local function conclude(sweep, ledger, ending, problem, options, seconds)
   elseif not options.quiet and ledger.done > 0 and not (problem and problem.exit == 2) then
     tell(sweep, ledger, seconds)
   end
-  if problem then errors.throw(problem.exit, "%s", problem.message) end
+  if problem then errors.throw(problem.exit, "%s: %s", sweep.name, problem.message) end
   if ending == "interrupted" then
     local stop = core.stop_requested()
     errors.throw(128 + stop, "%s: interrupted by %s after %s of %d; rnnlab resume %s goes on", sweep.name,
@@ -202,7 +222,8 @@ end
 local function go(sweep, plan, options)
   local began = core.host.monotonic()
   local ledger, ending, problem = command.run(sweep, plan, options)
-  return conclude(sweep, ledger, ending, problem, options, core.host.monotonic() - began)
+  local seconds = options.goes_on and tonumber(sweep.json.wall_s) or core.host.monotonic() - began
+  return conclude(sweep, ledger, ending, problem, options, seconds)
 end
 
 -- What sweep.json knows from the first moment. more: what else, or nil.
@@ -254,17 +275,8 @@ function command.resume(options)
   if module.options then return cluster.resume(sweep, options) end
   local plan = sweep.json.plan
   sweep:take_over()
+  options.goes_on = true
   return go(sweep, plan, options)
-end
-
--- Seconds since some day of "2026-11-23T08:51:19.123456Z": years begin in March.
-local function moment(iso)
-  local y, m, d, hours, minutes, seconds = tostring(iso):match "^(%d+)-(%d+)-(%d+)T(%d+):(%d+):([%d.]+)Z$"
-  if not y then return 0 / 0 end
-  local shift = (14 - tonumber(m)) // 12
-  local year, month = tonumber(y) - shift, tonumber(m) + 12 * shift - 3
-  local day = tonumber(d) + (153 * month + 2) // 5 + 365 * year + year // 4 - year // 100 + year // 400
-  return ((day * 24 + tonumber(hours)) * 60 + tonumber(minutes)) * 60 + tonumber(seconds)
 end
 
 -- What slots of a cluster have done by now, taken into sweep.json and, with `index`, the index. Where all planned
@@ -281,7 +293,7 @@ function command.collect(sweep, status, index)
   if status == "finished" and sweep.json.status ~= "finished" then
     local unkept = require("rnnlab.sweep.keep").settle(sweep, ledger, study)
     if unkept then warn("a run folder could not be kept: %s", unkept) end
-    seconds = math.max(0, moment(core.host.now_iso()) - moment(sweep.json.started))
+    seconds = math.max(0, text.moment(core.host.now_iso()) - text.moment(sweep.json.started))
   end
   close(sweep, ledger, status, seconds, nil, index)
   return ledger

@@ -196,6 +196,12 @@ function Ledger:take(line)
   if (line.event == "slot" or line.event == "left") and line.slot and line.seat then return self:slot(line) end
 end
 
+-- The name of the run folder that a trial of the sweep in `dir` has; nil where none was kept.
+function ledger.run_of(dir, number)
+  local name = "trial-" .. number
+  return core.host.exists(("%s/%s/run.json"):format(dir, name)) and name or nil
+end
+
 -- Read what is new in the journals of a folder. Schedulers' journals (multiples of 1000) come after the workers', so
 -- that whoever sees a result has seen what was proposed and reported before it. Of what was read proposals count first.
 function Ledger:read(dir)

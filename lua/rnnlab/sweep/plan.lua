@@ -183,6 +183,9 @@ local function objectives(given)
   if #list == 0 or #list > 2 then
     errors.usage("--objective takes one metric, or two: --objective val_loss,max:accuracy")
   end
+  if #list == 2 and list[1].name == list[2].name then
+    errors.usage("--objective names %s twice; two objectives are two metrics", list[1].name)
+  end
   return list
 end
 

@@ -54,13 +54,14 @@ end
 
 -- ---- show ---------------------------------------------------------------------------------------
 
--- Errors by what they say, the most frequent first: { { count, status, text, trial } }.
+-- Errors by what they say but for numbers in it, the most frequent first: { { count, status, text, trial } }; the text
+-- is that of the first.
 local function errors_of(ledger)
   local list, at = {}, {}
   for number = 1, ledger.plan.planned do
     local line = ledger.trials[number]
     if line and line.status ~= "finished" and line.status ~= "pruned" then
-      local key = line.status .. (line.error or "")
+      local key = line.status .. (line.error or ""):gsub("%d+", "#")
       if not at[key] then
         at[key] = { count = 0, status = line.status, text = line.error, trial = number }
         list[#list + 1] = at[key]
@@ -97,6 +98,7 @@ local function head_lines(stored)
   local function row(name, value)
     if value then rows[#rows + 1] = { name, value } end
   end
+  row("started", text.local_time(json.started))
   row("took", type(json.wall_s) == "number" and text.duration(json.wall_s))
   row("sampler", plan.sampler .. (plan.pruner ~= "none" and ", pruner " .. plans.pruner_word(plan) or ""))
   local objectives = {}
@@ -108,12 +110,101 @@ local function head_lines(stored)
     reports.counts(ledger)))
   local cut = 0
   for _ in pairs((checkpoints.list(sweep.dir))) do cut = cut + 1 end
-  row("checkpoints", cut > 0 and ("of %s under way%s"):format(text.count(cut, "trial"), json.status ~= "running"
-    and ("; rnnlab resume %s goes on"):format(sweep.name) or ""))
+  row("checkpoints", cut > 0 and ("of %s under way"):format(text.count(cut, "trial")))
+  row("goes on by", json.status == "interrupted" and "rnnlab resume " .. sweep.name)
   row("repeats", plan.repeats > 1 and ("%d, seeds %d to %d"):format(plan.repeats, plan.seed,
     plan.seed + plan.repeats - 1))
   row("fixed", #plan.fixed > 0 and table.concat(plan.fixed, " "))
+  row("rerun of", type(json.rerun_of) == "string" and ("configuration %d of %s"):format(json.config, json.rerun_of))
+  row("tags", type(json.tags) == "table" and #json.tags > 0 and table.concat(json.tags, " "))
   return text.table(rows, { "left", "left" })
+end
+
+-- Notes, each with its time; a line each where it has several.
+local function note_lines(notes)
+  local rows = {}
+  for _, note in ipairs(type(notes) == "table" and notes or {}) do
+    local at = text.local_time(note.time) or "-"
+    for line in (note.text .. "\n"):gmatch "(.-)\n" do
+      rows[#rows + 1] = { at, (line:gsub("%c", "?")) }
+      at = ""
+    end
+  end
+  return text.table(rows, { "left", "left" })
+end
+
+-- The metrics of trials that differ in their seeds: lines of mean, deviation and interval, and the same by name.
+local function metric_lines(lines)
+  local names, seen = {}, {}
+  for _, line in ipairs(lines) do
+    for name in pairs(line.metrics or {}) do
+      if not seen[name] then
+        seen[name] = true
+        names[#names + 1] = name
+      end
+    end
+  end
+  table.sort(names)
+  local several = #lines > 1
+  local rows, object = { several and { "", "mean", "±", "deviation", "95 % interval", "" } or nil }, {}
+  for _, name in ipairs(names) do
+    local values = {}
+    for _, line in ipairs(lines) do
+      local value = line.metrics and core.json.number(line.metrics[name])
+      if value and value == value then values[#values + 1] = value end
+    end
+    local interval = core.sweep.interval(values)
+    interval.values = core.json.array(values)
+    object[name] = interval
+    rows[#rows + 1] = not several and { name, text.significant(interval.mean or 0 / 0, 4) } or { name,
+      text.significant(interval.mean or 0 / 0, 4), "±", interval.sd and text.significant(interval.sd, 2) or "-",
+      interval.low and ("%s to %s"):format(
+        text.significant(interval.low, 4), text.significant(interval.high, 4)) or "",
+      #values < #lines and ("%d of %d"):format(#values, #lines) or "" }
+  end
+  return text.table(rows, { "left", "right", "left", "left", "left", "left" }), object
+end
+
+-- The trials of a rerun that finished, and whether there were test data to judge them by.
+local function rerun_lines(ledger)
+  local lines, tested = {}, false
+  for number = 1, ledger.plan.planned do
+    local line = ledger.trials[number]
+    if line and line.status == "finished" then
+      lines[#lines + 1] = line
+      for name in pairs(line.metrics) do tested = tested or name:find "^test_" ~= nil end
+    end
+  end
+  return lines, tested
+end
+
+-- What a rerun is for: one configuration over its seeds.
+local function show_rerun(stored, section)
+  local config = stored.ledger.configs[1]
+  local lines, tested = rerun_lines(stored.ledger)
+  local texts, rows = config and stored.study:texts(config.point) or {}, {}
+  for _, name in ipairs(stored.plan.swept) do
+    if texts[name] then rows[#rows + 1] = { name, texts[name] } end
+  end
+  section("parameters", text.table(rows, { "left", "left" }))
+  section(("metrics over %s%s"):format(text.count(#lines, "seed"), tested and ", test data included" or ""),
+    #lines > 0 and metric_lines(lines) or {})
+end
+
+-- The space, the ranking (with two objectives the whole of the front) and what mattered.
+local function show_search(stored, section)
+  local space, front = {}, 0
+  for i, d in ipairs(stored.study:dimensions()) do space[i] = d.text end
+  section("space", space)
+  for _, config in ipairs(stored.ledger:ranked()) do front = front + (config.front and 1 or 0) end
+  section("ranking", reports.ranking(stored.ledger, math.max(10, front)))
+  local importance, rows = importance_of(stored), {}
+  for i, entry in ipairs(importance or {}) do
+    rows[i] = { entry.name, ("%.0f %%"):format(100 * entry.share) }
+  end
+  local objective = (stored.ledger:objectives() or { { name = "" } })[1].name
+  section(("importance for %s (PED-ANOVA, among the best tenth)"):format(objective),
+    #rows > 1 and text.table(rows, { "left", "right" }) or {})
 end
 
 -- rnnlab show SWEEP
@@ -130,15 +221,8 @@ function results.show(options)
   end
   out(stored.sweep.name, "\n")
   for _, line in ipairs(head_lines(stored)) do out("  ", line, "\n") end
-  local space = {}
-  for i, d in ipairs(stored.study:dimensions()) do space[i] = d.text end
-  section("space", space)
-  section("ranking", reports.ranking(stored.ledger, 10))
-  local importance, rows = importance_of(stored), {}
-  for i, entry in ipairs(importance or {}) do
-    rows[i] = { entry.name, ("%.0f %%"):format(100 * entry.share) }
-  end
-  section("importance (PED-ANOVA, among the best tenth)", #rows > 1 and text.table(rows, { "left", "right" }) or {})
+  section("notes", note_lines(stored.sweep.json.notes))
+  if stored.plan.test then show_rerun(stored, section) else show_search(stored, section) end
   local failures = {}
   for i, failure in ipairs(errors_of(stored.ledger)) do
     if i > 5 then break end
@@ -160,9 +244,10 @@ local function best_object(stored, config)
     list[k] = { name = objective.name, direction = objective.direction, value = config.values[k], sd = interval.sd,
       low = interval.low, high = interval.high, n = #values, values = core.json.array(values) }
   end
-  return { sweep = stored.sweep.name, config = config.number,
-    trial = stored.ledger:trial_number(config.number, 1), params = config.trials[1].params,
-    objective = objectives[1].name, value = config.value, objectives = list, run = config.trials[1].run,
+  local first = stored.ledger:trial_number(config.number, 1)
+  return { sweep = stored.sweep.name, config = config.number, trial = first, params = config.trials[1].params,
+    objective = objectives[1].name, value = config.value, objectives = list,
+    run = ledgers.run_of(stored.sweep.dir, first),
     overrides = core.json.array(plans.overrides(stored.plan, stored.study, config.point, 0)),
     command = results.command_line(stored, config) }
 end
@@ -177,39 +262,12 @@ local function winner(stored, number)
   end
   local config = stored.ledger:ranked()[1]
   if not config then
-    errors.failure("%s has no trial that finished (%s)", stored.sweep.name, reports.counts(stored.ledger))
+    errors.failure("%s has no %s finished (%s)", stored.sweep.name, stored.plan.repeats > 1
+      and "configuration all of whose repeats" or "trial that", reports.counts(stored.ledger))
   end
   return config
 end
 results.winner = winner
-
-local function metric_lines(lines)
-  local names, seen = {}, {}
-  for _, line in ipairs(lines) do
-    for name in pairs(line.metrics or {}) do
-      if not seen[name] then
-        seen[name] = true
-        names[#names + 1] = name
-      end
-    end
-  end
-  table.sort(names)
-  local rows, object = {}, {}
-  for _, name in ipairs(names) do
-    local values = {}
-    for _, line in ipairs(lines) do
-      local value = line.metrics and core.json.number(line.metrics[name])
-      if value and value == value then values[#values + 1] = value end
-    end
-    local interval = core.sweep.interval(values)
-    interval.values = core.json.array(values)
-    object[name] = interval
-    rows[#rows + 1] = { name, text.significant(interval.mean or 0 / 0, 4), "±",
-      text.significant(interval.sd or 0 / 0, 2), interval.low and ("%s to %s"):format(text.significant(interval.low, 4),
-        text.significant(interval.high, 4)) or "", #values < #lines and ("%d of %d"):format(#values, #lines) or "" }
-  end
-  return text.table(rows, { "left", "right", "left", "right", "left", "left" }), object
-end
 
 -- The winner on fresh seeds, with the test set: a sweep of its own, of one configuration.
 local function rerun(stored, config, options)
@@ -230,12 +288,7 @@ local function rerun(stored, config, options)
     rerun_of = stored.sweep.name, config = config.number }))
   sweep:propose(1, config.point)
   local ledger = command.run(sweep, fresh, { quiet = options.quiet, jobs = options.jobs })
-  local lines = {}
-  for number = 1, n do
-    local line = ledger.trials[number]
-    if line and line.status == "finished" then lines[#lines + 1] = line end
-  end
-  return sweep, ledger, lines
+  return sweep, ledger, rerun_lines(ledger)
 end
 
 -- rnnlab best SWEEP
@@ -248,9 +301,9 @@ function results.best(options)
     if other.front then front[#front + 1] = other.number end
   end
   object.front = #front > 0 and core.json.array(front) or nil
-  local sweep, ledger, lines, table_, summary
+  local sweep, ledger, lines, tested, table_, summary
   if options.rerun then
-    sweep, ledger, lines = rerun(stored, config, options)
+    sweep, ledger, lines, tested = rerun(stored, config, options)
     table_, summary = metric_lines(lines)
     object.rerun = { sweep = sweep.name, planned = ledger.plan.planned, seeds = core.json.array { ledger.plan.seed,
       ledger.plan.seed + ledger.plan.planned - 1 }, finished = #lines, metrics = summary }
@@ -273,9 +326,11 @@ function results.best(options)
   out("\n  ", object.command, "\n")
   if object.run then out("  its run: ", stored.sweep.dir, "/", object.run, "\n") end
   if lines then
-    out(("\n%s of %d fresh seeds (%d to %d) finished, test data included; %s\n"):format(text.thousands(#lines),
-      ledger.plan.planned, ledger.plan.seed, ledger.plan.seed + ledger.plan.planned - 1, sweep.name))
-    for _, line in ipairs(table_) do out("  ", line, "\n") end
+    local n, first = ledger.plan.planned, ledger.plan.seed
+    out(("\n%s of %s (%s) finished, %s; %s\n"):format(text.thousands(#lines), text.count(n, "fresh seed"),
+      n == 1 and first or ("%d to %d"):format(first, first + n - 1),
+      tested and "test data included" or "there are no test data", sweep.name))
+    for _, line in ipairs(#lines > 0 and table_ or {}) do out("  ", line, "\n") end
   end
   return lines and #lines == 0 and 1 or 0
 end

@@ -35,11 +35,13 @@ local patience_unsaid = 2   -- of these, before anything is said
 -- plan, dir, ledger, study; launcher: starts workers; jobs: how many at most; watch: is told what happens, see
 -- report.lua. slot: of a cluster, else nil, with gone(slot, its line in the ledger): will that one not come again? and
 -- job and submitted: what this one's line says of the batch system. timeout: seconds until it stops, or nil.
+-- named(objective): is told, once, what the first trial that finished was judged by, where the plan does not say.
 function scheduler.new(options)
   local self = setmetatable({ plan = options.plan, dir = options.dir, ledger = options.ledger, study = options.study,
     launcher = options.launcher, jobs = options.jobs, watch = options.watch, slot = options.slot,
     results = options.dir:match "^(.*)/[^/]*$" or ".", name = options.dir:match "[^/]*$",
-    timeout = options.timeout, workers = {}, slots = {}, head = 1, again = {}, next_config = 1, running = 0,
+    timeout = options.timeout, named = options.named, workers = {}, slots = {}, head = 1, again = {},
+    next_config = 1, running = 0,
     attempts = {}, told = 0, saved = 0, generations = {}, began = core.host.monotonic() }, Scheduler)
   if self.slot then self:find_own() end
   self.from = checkpoints.tidy(self.dir, self.ledger, not self.slot)
@@ -289,11 +291,18 @@ function Scheduler:finished(worker, line)
   local _, new = self.ledger:result(line)
   if not new then return end
   self.told = self.told + 1
+  if line.status == "finished" and self.named and not self.plan.objective and line.objective then
+    self.named(line.objective)
+    self.named = nil
+  end
   if line.status == "finished" and line.wall_s then
     self.mean_wall = self.mean_wall and .8 * self.mean_wall + .2 * line.wall_s or line.wall_s
   end
   if line.status ~= "finished" and line.status ~= "pruned" then
-    if line.reports and not self.ledger.counts.finished then self.problem = { exit = 2, message = line.error } end
+    if line.reports and not self.ledger.counts.finished then
+      self.problem = { exit = 2, message = line.error }
+      return
+    end
     self.watch:failed(line, self)
     if self.plan.fail_fast then
       self.problem = self.problem or { exit = 1, message = ("trial %d %s%s; stopped, as --fail-fast says"):format(
@@ -310,7 +319,7 @@ function Scheduler:lost(worker, status, why)
   end
   table.sort(lost)
   self.from = checkpoints.tidy(self.dir, self.ledger)
-  local begun = {}
+  local begun, retried = {}, {}
   for _, number in ipairs(lost) do
     local item = worker.trials[number]
     local tries = self.attempts[number] or 0
@@ -327,6 +336,7 @@ function Scheduler:lost(worker, status, why)
     else
       worker.trials[number] = nil
       self.running = self.running - 1
+      retried[#retried + 1] = tostring(number)
       if not self.pruning then
         self.again[#self.again + 1] = { item }
       elseif not begun[item.config] then
@@ -335,6 +345,10 @@ function Scheduler:lost(worker, status, why)
         self.again[#self.again + 1] = begun[item.config]
       end
     end
+  end
+  if status == "killed" and #retried > 0 then
+    self.watch:say(("a worker died (%s); %s %s run again"):format(why, (#retried == 1 and "trial " or "trials ")
+      .. text.list(retried), #retried == 1 and "is" or "are"))
   end
 end
 
