@@ -20,6 +20,17 @@ void rnl_record_watch(rnl_watch_function watch, void *context) {
   watch_context = context;
 }
 
+static _Thread_local bool data_unchanged;
+
+bool rnl_in_unchanged(const rnl_node *node, int i) {
+  return data_unchanged && (i >= node->n_in || !node->in[i] || (!node->in[i]->creator && !node->in[i]->requires_grad));
+}
+bool rnl_set_data_unchanged(bool unchanged) {
+  const bool before = data_unchanged;
+  data_unchanged = unchanged;
+  return before;
+}
+
 int rnl_threads_wanted(void) { return threads_wanted; }
 int rnl_threads_set_wanted(int threads) {
   const int before = threads_wanted;

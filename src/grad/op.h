@@ -46,6 +46,8 @@ struct rnl_node {
   void *attrs;               /* a copy of the op's attributes, op->attrs_size bytes */
   rnl_tensor work[RNL_MAX_WORK]; /* the op's own buffers, made in prepare, released with the node */
   size_t lent[RNL_MAX_WORK];     /* bytes of work[i] that a plan lends (rnl_node_borrow); 0: its own, or none */
+  bool grad_ready;           /* the forward pass leaves the gradient of in[0], for a gradient of 1 at the output, in
+                                work[0], and a plan makes that the buffer of this gradient */
   void *own;                 /* whatever else the op keeps, made in prepare, ended by op->release */
   rnl_node *next;            /* links nodes while a tape is taken down */
 };
@@ -128,6 +130,12 @@ bool rnl_recording(void);
 int rnl_threads_wanted(void);
 /* Set it; returns what it was. */
 int rnl_threads_set_wanted(int threads);
+
+/* Whether what an op made of input i alone in the forward pass before still holds: a leaf that is no parameter, and the
+ * owner of the plan under way says that its data have not changed (rnl_plan_changed). */
+bool rnl_in_unchanged(const rnl_node *node, int i);
+/* For the plan: whether data are as they were, in the pass under way; returns what it was. Per thread. */
+bool rnl_set_data_unchanged(bool unchanged);
 
 /* While recording, call `watch` with each new node once its outputs are computed; a failure is that of the op. NULL
  * ends it. Per thread; one at a time. */

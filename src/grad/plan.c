@@ -16,6 +16,8 @@ struct rnl_plan {
   int n_nodes, nodes_capacity;
   bool *backward; /* nodes[i] lies between the loss and a parameter */
   int threads;
+  bool told, changed; /* the owner says when data change; they have since the last forward pass */
+  bool fresh;         /* a forward pass left what a backward pass needs */
 };
 
 /* ---- collecting ----------------------------------------------------------------------------- */
@@ -86,8 +88,13 @@ static bool alike(const rnl_tensor *a, const rnl_tensor *b) {
   return a->dtype == b->dtype && a->layout == b->layout && rnl_tensor_same_shape(a, b);
 }
 
-/* A gradient buffer for the slot: one of the pool, or a new one. */
-static rnl_status take_grad(buffer_pool *pool, rnl_slot *slot, rnl_error *err) {
+/* A gradient buffer for a node's input: what its forward pass leaves there, one of the pool, or a new one. */
+static rnl_status take_grad(buffer_pool *pool, bool keep, const rnl_node *node, int input, rnl_error *err) {
+  rnl_slot *slot = node->in[input]->slot;
+  if (!keep && input == 0 && node->grad_ready && alike(&node->work[0], &slot->value)) {
+    slot->grad = rnl_tensor_ref(&node->work[0]);
+    return RNL_OK;
+  }
   for (int i = 0; i < pool->n; i++)
     if (alike(&pool->free[i], &slot->value)) {
       slot->grad = pool->free[i];
@@ -160,7 +167,7 @@ static rnl_status prepare_backward(rnl_plan *plan, bool keep, buffer_pool *pool,
       if (!node->in[k] || !node->needs_grad[k]) continue;
       wanted = true;
       node->accumulate[k] = rnl_grad(node->in[k])->storage != NULL;
-      if (!node->accumulate[k]) RNL_TRY(take_grad(pool, node->in[k]->slot, err));
+      if (!node->accumulate[k]) RNL_TRY(take_grad(pool, keep, node, k, err));
       rnl_node *behind = node->in[k]->creator;
       if (behind) plan->backward[node_position(plan, behind)] = true;
     }
@@ -202,6 +209,7 @@ static rnl_status make_plan(rnl_plan **out, rnl_var *const *outputs, int n_outpu
   for (int i = 0; i < n_outputs; i++) roots[plan->n_roots++] = rnl_var_ref(outputs[i]);
   if (loss) roots[plan->n_roots++] = rnl_var_ref(loss);
   plan->loss = loss;
+  plan->fresh = keep; /* where buffers are shared, an earlier plan of these nodes may have used them */
   rnl_status status = collect(plan, err);
   if (status == RNL_OK && loss) status = prepare_with_pool(plan, keep, err);
   if (status != RNL_OK) {
@@ -227,17 +235,29 @@ void rnl_plan_free(rnl_plan *plan) {
 
 void rnl_plan_set_threads(rnl_plan *plan, int threads) { plan->threads = threads; }
 
+void rnl_plan_changed(rnl_plan *plan) { plan->told = plan->changed = true; }
+
+static void passed_forward(rnl_plan *plan, bool ok) {
+  plan->fresh = ok;
+  if (ok) plan->changed = false;
+}
+
 rnl_status rnl_plan_forward(rnl_plan *plan, rnl_error *err) {
   const int before = rnl_threads_set_wanted(plan->threads);
+  const bool unchanged_before = rnl_set_data_unchanged(plan->told && !plan->changed);
   rnl_status status = RNL_OK;
   for (int i = 0; i < plan->n_nodes && status == RNL_OK; i++)
     status = plan->nodes[i]->op->forward(plan->nodes[i], err);
+  rnl_set_data_unchanged(unchanged_before);
   rnl_threads_set_wanted(before);
+  passed_forward(plan, status == RNL_OK);
   return status;
 }
 
 rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) {
   if (!plan->backward) return rnl_fail(err, RNL_ERR_ARG, "this plan has no loss");
+  if (!plan->fresh) RNL_TRY(rnl_plan_forward(plan, err));
+  plan->fresh = false;
   const int before = rnl_threads_set_wanted(plan->threads);
   rnl_status status = RNL_OK;
   rnl_tensor_fill(rnl_grad(plan->loss), 1.0);
@@ -282,13 +302,21 @@ static void run_both(rnl_plan *const plan[2], int i, bool back, rnl_status statu
 
 void rnl_plans_forward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]) {
   const int before = rnl_threads_set_wanted(1);
+  const bool unchanged = plan[0]->told && plan[1]->told && !plan[0]->changed && !plan[1]->changed;
+  const bool unchanged_before = rnl_set_data_unchanged(unchanged);
   for (int i = 0; i < plan[0]->n_nodes; i++) run_both(plan, i, false, status, err);
+  rnl_set_data_unchanged(unchanged_before);
   rnl_threads_set_wanted(before);
+  for (int k = 0; k < 2; k++) passed_forward(plan[k], status[k] == RNL_OK);
 }
 
 void rnl_plans_backward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]) {
   const int before = rnl_threads_set_wanted(1);
-  for (int k = 0; k < 2; k++) rnl_tensor_fill(rnl_grad(plan[k]->loss), 1.0);
+  for (int k = 0; k < 2; k++) {
+    if (status[k] == RNL_OK && !plan[k]->fresh) status[k] = rnl_plan_forward(plan[k], &err[k]);
+    if (status[k] == RNL_OK) plan[k]->fresh = false;
+    rnl_tensor_fill(rnl_grad(plan[k]->loss), 1.0);
+  }
   for (int i = plan[0]->n_nodes - 1; i >= 0; i--)
     if (plan[0]->backward[i]) run_both(plan, i, true, status, err);
   rnl_threads_set_wanted(before);
@@ -370,6 +398,7 @@ static const rnl_tensor *tangent_of(const rnl_slot *slot, int n, rnl_slot *const
 
 rnl_status rnl_plan_tangents(rnl_plan *plan, int n, rnl_var *const *leaves, const rnl_tensor *tangents, int n_outputs,
                              rnl_var *const *outputs, rnl_tensor *output_tangents, rnl_error *err) {
+  if (!plan->fresh) RNL_TRY(rnl_plan_forward(plan, err)); /* a backward pass has used what some ops look at */
   size_t most = (size_t)n + (size_t)plan->n_nodes * RNL_MAX_OUT;
   rnl_slot **slots = rnl_alloc(most + 1, sizeof *slots);
   rnl_tensor *tangent = rnl_alloc(most + 1, sizeof *tangent);

@@ -21,7 +21,11 @@ rnl_status rnl_plan_new(rnl_plan **out, rnl_var *const *outputs, int n_outputs, 
 void rnl_plan_free(rnl_plan *plan);
 
 rnl_status rnl_plan_forward(rnl_plan *plan, rnl_error *err);
-/* d loss / d parameter into each parameter's gradient, which is overwritten, not added to. */
+/* The owner has changed the values of leaves that hold data. From the first call on the plan takes it that they are
+ * changed only then, and its ops may keep what they made of them. */
+void rnl_plan_changed(rnl_plan *plan);
+/* d loss / d parameter into each parameter's gradient, which is overwritten, not added to. It uses up what the forward
+ * pass left: a second one goes forward first. */
 rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err);
 /* Two plans side by side, of two models of one architecture. gain: they are the same ops in the same order, and some
  * op takes both at once in less time. The passes give what one after the other gives; a plan whose status is not RNL_OK

@@ -22,12 +22,13 @@ typedef struct rnl_loss_rows {
   rnl_loss_kind kind;
   bool in_lanes;
   double delta, scale;      /* huber's; what losses and slopes are multiplied by: 1, or 1 / features */
+  double slope_scale;       /* what slopes are multiplied by besides */
   int64_t rows, batch, lanes, features; /* features: of y; gaussian_nll: of the target */
   const void *y, *target;   /* target NULL: classes */
   const void *weight;       /* 0: neither y nor target is looked at */
   const void *classes;      /* numbers from 0; NULL: target */
   const void *feature_weight; /* [features] bce: of target 1; cross_entropy with a target: of each class; or NULL */
-  void *slope;              /* as y: weight * d loss / d y */
+  void *slope;              /* as y: slope_scale * weight * d loss / d y */
 } rnl_loss_rows;
 
 #endif

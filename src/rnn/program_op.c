@@ -297,8 +297,11 @@ static void put_final_states(const rnl_node *node, rnl_program_store *s) {
 
 static rnl_status take_inputs(const rnl_node *node, rnl_program_store *s, rnl_error *err) {
   const rnl_program *p = s->program;
-  if (s->lengths) RNL_TRY(rnl_program_read_lengths(node, s->batch, s->time, s->lengths, &s->min_length, err));
+  const bool same_lengths = rnl_in_unchanged(node, rnl_program_lengths(p));
+  if (s->lengths && !same_lengths)
+    RNL_TRY(rnl_program_read_lengths(node, s->batch, s->time, s->lengths, &s->min_length, err));
   for (int k = 0; k < p->n_sequences; k++) {
+    if (same_lengths && rnl_in_unchanged(node, k)) continue; /* as copied and cleared before */
     if (s->packed[k]) RNL_TRY(rnl_tensor_copy(&s->sequence[k], rnl_in(node, k), err));
     if (s->lengths) rnl_lengths_clear(&s->sequence[k], s->lengths, s->min_length);
   }

@@ -234,6 +234,7 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
 
 rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err) {
   if (!packed->storage) return RNL_OK;
+  if (rnl_in_unchanged(node, RNL_RECURRENT_X) && rnl_in_unchanged(node, RNL_RECURRENT_LENGTHS)) return RNL_OK;
   const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
   RNL_TRY(rnl_tensor_copy(packed, rnl_in(node, RNL_RECURRENT_X), err));
   if (lengths) rnl_lengths_clear(packed, lengths->of, lengths->least);
@@ -242,7 +243,7 @@ rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, 
 
 static rnl_status read_lengths(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
   rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
-  if (!lengths) return RNL_OK;
+  if (!lengths || rnl_in_unchanged(node, RNL_RECURRENT_LENGTHS)) return RNL_OK;
   return rnl_lengths_read(rnl_in(node, RNL_RECURRENT_LENGTHS), attrs_of(node)->name, n->batch, n->time, lengths->of,
                           &lengths->least, err);
 }

@@ -1,6 +1,6 @@
-/* rnn/row_loss.c: the losses of row_loss.h. The forward pass also keeps weight * d loss / d y of each row, so that the
- * backward pass is a product. Where everything lies as the kernels want it they do it (kernel/row_loss.h); for the
- * rest, and to test them, there are plain loops in double. */
+/* rnn/row_loss.c: the losses of row_loss.h. The forward pass also leaves d loss / d y, and a plan makes that the
+ * gradient of y (rnl_node.grad_ready), so that the backward pass has little to do. Where everything lies as the
+ * kernels want it they do it (kernel/row_loss.h); for the rest, and to test them, there are plain loops in double. */
 #include "rnn/row_loss.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 #include "kernel/row_loss.h"
 
 enum { /* node->work */
-  WORK_SLOPE = 0, /* weight * d loss / d y, laid out as y */
+  WORK_SLOPE = 0, /* d loss / d y, laid out as y */
   WORK_ROW,       /* a row of y, its slopes and its target, in double */
   WORK_WEIGHT,    /* of each row, in the order of y's; in lanes [time][lanes] */
   WORK_CLASS,     /* likewise the classes, from 0 */
@@ -129,6 +129,8 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   else
     RNL_TRY(rnl_tensor_new_sequence(&node->work[WORK_SLOPE], y->dtype, y->layout, y->size[0], y->size[1],
                                     y->size[2], err));
+  _Static_assert(RNL_ROW_LOSS_Y == 0 && WORK_SLOPE == 0, "as grad_ready wants it");
+  node->grad_ready = true;
   RNL_TRY(rnl_tensor_new(&node->work[WORK_ROW], RNL_F64, 2, (int64_t[]){3, features}, err));
   RNL_TRY(rnl_tensor_new(&node->work[WORK_TOTAL], RNL_F64, 0, NULL, err));
   if (quick(node)) {
@@ -281,6 +283,7 @@ static rnl_status plain_forward(rnl_node *node, double *loss_sum, double *weight
       for (int64_t j = 0; j < n; j++)
         rnl_tensor_set(slopes, timed ? (int64_t[]){b, t, j} : (int64_t[]){b, j}, weight * slope[j]);
     }
+  if (*weight_sum != 0) rnl_scale_into(slopes, 1 / *weight_sum, slopes, false);
   return RNL_OK;
 }
 
@@ -334,22 +337,33 @@ static rnl_status weigh_rows(rnl_node *node, double *sum, rnl_error *err) {
   return RNL_OK;
 }
 
+/* What weigh_rows looks at is as it was. */
+static bool rows_unchanged(const rnl_node *node) {
+  return rnl_in_unchanged(node, RNL_ROW_LOSS_MASK) && rnl_in_unchanged(node, RNL_ROW_LOSS_LENGTHS) &&
+         (!node->work[WORK_CLASS].storage ||
+          (rnl_in_unchanged(node, RNL_ROW_LOSS_TARGET) && rnl_in_unchanged(node, RNL_ROW_LOSS_WEIGHTS)));
+}
+
 static rnl_status quick_forward(rnl_node *node, double *loss_sum, double *weight_sum, rnl_error *err) {
   const rnl_row_loss_attrs *a = node->attrs;
   const rnl_tensor *y = rnl_in(node, RNL_ROW_LOSS_Y), *target = rnl_in(node, RNL_ROW_LOSS_TARGET),
                    *weights = given(node, RNL_ROW_LOSS_WEIGHTS), *class = &node->work[WORK_CLASS];
   const bool given_rows = given(node, RNL_ROW_LOSS_MASK) || given(node, RNL_ROW_LOSS_LENGTHS) || class->storage;
   double *total = rnl_f64(&node->work[WORK_TOTAL]);
-  if (given_rows || *total == 0) { /* else all rows count one, now as before */
+  /* Else all rows count as they did before: one each, or by data that are the same. */
+  const bool as_before = *total != 0 && (!given_rows || rows_unchanged(node));
+  if (!as_before) {
     *total = 0;
     RNL_TRY(weigh_rows(node, total, err));
   }
   *weight_sum = *total;
+  if (*total == 0) return RNL_OK;
   const int64_t features = y->size[y->ndim - 1], n = a->kind == RNL_ROW_LOSS_GAUSSIAN_NLL ? features / 2 : features;
   const bool lanes = y->layout == RNL_LAYOUT_LANES;
   const bool summed = a->sum || a->kind == RNL_ROW_LOSS_SSE || a->kind == RNL_ROW_LOSS_CROSS_ENTROPY;
   const rnl_loss_rows rows = {
       .kind = (rnl_loss_kind)a->kind, .in_lanes = lanes, .delta = a->delta, .scale = summed ? 1 : 1 / (double)n,
+      .slope_scale = 1 / *total,
       .rows = lanes ? y->size[1] : rows_of(y), .batch = y->size[0], .lanes = lanes ? rnl_tensor_lane_stride(y) : 0,
       .features = n, .y = rnl_tensor_data(y), .target = class->storage ? NULL : rnl_tensor_data(target),
       .weight = rnl_tensor_data(&node->work[WORK_WEIGHT]), .classes = class->storage ? rnl_tensor_data(class) : NULL,
@@ -374,7 +388,8 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
   (void)err;
   const rnl_tensor *dy = rnl_in_grad(node, RNL_ROW_LOSS_Y), *slope = &node->work[WORK_SLOPE];
   if (!dy) return RNL_OK;
-  const double scale = rnl_tensor_at(rnl_out_grad(node, 0), 0) / *rnl_f64(&node->work[WORK_TOTAL]);
+  const double scale = rnl_tensor_at(rnl_out_grad(node, 0), 0);
+  if (rnl_tensor_data(dy) == rnl_tensor_data(slope) && scale == 1) return RNL_OK;
   const bool add = node->accumulate[RNL_ROW_LOSS_Y], f64 = dy->dtype == RNL_F64;
   if (dy->layout != slope->layout || (dy->layout == RNL_LAYOUT_STRIDED && !rnl_tensor_is_contiguous(dy))) {
     rnl_scale_into(dy, scale, slope, add);
@@ -394,7 +409,7 @@ static rnl_status jvp(rnl_node *node, const rnl_tensor *const *in, const rnl_ten
   double sum = 0;
   for (int64_t i = 0; in[RNL_ROW_LOSS_Y] && i < rnl_tensor_numel(in[RNL_ROW_LOSS_Y]); i++)
     sum += rnl_tensor_at(&node->work[WORK_SLOPE], i) * rnl_tensor_at(in[RNL_ROW_LOSS_Y], i);
-  rnl_tensor_put(&out[0], 0, sum / *rnl_f64(&node->work[WORK_TOTAL]));
+  rnl_tensor_put(&out[0], 0, sum);
   return RNL_OK;
 }
 

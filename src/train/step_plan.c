@@ -100,6 +100,7 @@ static rnl_status make_plan(rnl_step_plan *step, rnl_states *states, rnl_error *
   outputs[1] = step->loss;
   if (status == RNL_OK)
     status = rnl_plan_new(&step->plan, outputs, step->n_carries + 2, step->key.gradients ? step->loss : NULL, err);
+  if (status == RNL_OK) rnl_plan_changed(step->plan);
   rnl_free(outputs);
   return status;
 }
@@ -233,6 +234,7 @@ static rnl_status load_before(rnl_step_plan *step, const rnl_set *set, const rnl
 rnl_status rnl_step_plan_load(rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err) {
   const rnl_step_key *key = &step->key;
   if (step->holds == set && !part->order && key->batch == set->sequences && key->length == set->steps) return RNL_OK;
+  if (step->plan) rnl_plan_changed(step->plan);
   for (int i = 0; i < set->n; i++) RNL_TRY(load_field(step, set, i, part, err));
   if (step->loss_lengths) {
     RNL_TRY(load_rows(rnl_value(step->loss_lengths), &set->field[set->lengths].value, part, err));
