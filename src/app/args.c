@@ -21,7 +21,7 @@ const rnl_option
   rnl_option_timeout = {"timeout", RNL_SECONDS, "TIME", "stop a sweep after so long (30s, 5m, 2h)", 0},
   rnl_option_launcher = {"launcher", RNL_TEXT, "NAME", "what runs the trials of a sweep: local, slurm", 0},
   rnl_option_yes = {"yes", RNL_FLAG, NULL, "do not ask", 'y'},
-  rnl_option_quiet = {"quiet", RNL_FLAG, NULL, "no progress on stderr", 0},
+  rnl_option_quiet = {"quiet", RNL_FLAG, NULL, "no progress, and no summary", 0},
   rnl_option_json = {"json", RNL_FLAG, NULL, "print the result as JSON", 0},
   rnl_option_results = {"results", RNL_TEXT, "DIR", "the results folder (default: results)", 0},
   rnl_option_help = {"help", RNL_FLAG, NULL, "print this help", 'h'},

@@ -76,6 +76,12 @@ describe("show SWEEP", function()
     assert.matches("\n +mean +± +deviation +95 %% interval\n", out)
     assert.equal(best:match "\n  test_loss[^\n]+", out:match "\n  test_loss[^\n]+")
     assert.is_nil(out:find "\nspace")
+    ok "report t-sweep-2 -o r.md"
+    local page = cli.read(cli.dir .. "/r.md")
+    assert.matches(("\n%%- rerun of: configuration %d of t%%-sweep%%-1\n"):format(config), page)
+    local low = out:match "\n  test_loss .- ([%d.e-]+) to"
+    assert.matches("\n| `test_loss` +| [^|]+ ± [^|]+ | +" .. low:gsub("%p", "%%%0") .. " to [^|]+|\n", page)
+    assert.matches(("\nrnnlab best t%%-sweep%%-1 %%-%%-config %d %%-%%-rerun 3\n"):format(config), page)
     local single = ok "best t-sweep-1 --rerun 1"
     assert.matches("1 of 1 fresh seed %(2%) finished", single)
     assert.matches("\n  test_loss +[%d.e-]+\n", single)

@@ -1,6 +1,8 @@
 -- rnnlab.report.sweep owns the document about a sweep: its best configuration, the ranking over repeats, what mattered,
 -- what did not finish, every trial, and how to run it again.
+local core = require "rnnlab.core"
 local gather = require "rnnlab.report.gather"
+local numbers = require "rnnlab.report.numbers"
 local plans = require "rnnlab.sweep.plan"
 local runs_ = require "rnnlab.report.runs"
 local text = require "rnnlab.text"
@@ -44,6 +46,13 @@ local function over_repeats(sweep)
   return (sweep.repeats or 1) > 1
 end
 
+-- What `rnnlab best SWEEP --rerun N` made is of a configuration of another sweep: { sweep, config }; else nil.
+local function rerun_of(sweep)
+  local record = sweep.record
+  if type(record) ~= "table" or type(record.rerun_of) ~= "string" then return nil end
+  return { sweep = record.rerun_of, config = math.tointeger(record.config) }
+end
+
 -- ---- parts ----------------------------------------------------------------------------------------
 
 local function head(doc, sweep, ranked)
@@ -55,10 +64,11 @@ local function head(doc, sweep, ranked)
       items[#items + 1] = { "best " .. objective.name, mean_cell(best.values[k]) }
     end
   end
-  local o = sweep.options or {}
-  if o.sampler then items[#items + 1] = { "sampler", tostring(o.sampler) } end
+  local o, origin = sweep.options or {}, rerun_of(sweep)
+  if o.sampler and not origin then items[#items + 1] = { "sampler", tostring(o.sampler) } end
   if o.pruner and o.pruner ~= "none" then items[#items + 1] = { "pruner", plans.pruner_word(o) } end
   if over_repeats(sweep) then items[#items + 1] = { "repeats", text.thousands(sweep.repeats) } end
+  if origin then items[#items + 1] = { "rerun of", ("configuration %d of %s"):format(origin.config, origin.sweep) } end
   doc:facts(items)
 end
 
@@ -100,8 +110,32 @@ local function best(doc, sweep, ranked, swept)
   doc:table { columns = { "", { name = "configuration " .. tostring(config.number), align = "right" } }, rows = rows,
     caption = ("%s%s."):format(objective_text(sweep.objective[1]), over_repeats(sweep)
       and (": mean ± standard deviation over %d seeds"):format(sweep.repeats) or "") }
-  doc:text(("The best of %s, one seed of it, alone:"):format(text.count(#ranked, "configuration")))
+  doc:text(rerun_of(sweep) and "One seed of it, alone:"
+    or ("The best of %s, one seed of it, alone:"):format(text.count(#ranked, "configuration")))
   doc:code(best_command(sweep, config), "sh")
+end
+
+-- Of a rerun: every metric over its seeds, those on test data among them, with Student's interval.
+local function metrics(doc, sweep, ranked)
+  if not rerun_of(sweep) or not ranked[1] then return end
+  local values, rows, names = {}, {}, nil
+  for _, trial in ipairs(ranked[1].trials) do
+    for name, value in pairs(trial.metrics or {}) do
+      values[name] = values[name] or {}
+      if numbers.finite(value) then table.insert(values[name], value) end
+    end
+  end
+  names = text.sorted_keys(values)
+  for i, name in ipairs(names) do
+    local mean, deviation, n = numbers.statistics(values[name])
+    local interval = core.sweep.interval(values[name])
+    rows[i] = { { text = name, code = true }, mean_cell { number = mean, deviation = deviation, n = n }, interval.low
+      and ("%s to %s"):format(text.significant(interval.low, 4), text.significant(interval.high, 4)) or "–" }
+  end
+  doc:section "Metrics"
+  doc:table { columns = { "metric", { name = "mean", align = "right" }, { name = "95 % interval", align = "right" } },
+    rows = rows, caption = ("Mean ± standard deviation over %s that the search had not seen, and Student's interval."
+      ):format(text.count(#ranked[1].trials, "seed")) }
 end
 
 local function ranking(doc, sweep, ranked, rest, swept)
@@ -235,7 +269,10 @@ end
 
 -- "rnnlab sweep s.lua cell=lstm lr=log:0.0001..0.1 --sampler tpe ..."
 local function sweep_command(sweep)
-  local o = sweep.options or {}
+  local o, origin = sweep.options or {}, rerun_of(sweep)
+  if origin then
+    return ("rnnlab best %s --config %d --rerun %d"):format(gather.quoted(origin.sweep), origin.config, sweep.repeats)
+  end
   local words = { "rnnlab", "sweep", gather.quoted(tostring(sweep.script or "SCRIPT.lua")) }
   for _, override in ipairs(type(o.fixed) == "table" and o.fixed or {}) do
     words[#words + 1] = gather.quoted(tostring(override))
@@ -269,7 +306,7 @@ local function again(doc, sweep)
   for i, space in ipairs(sweep.params or {}) do
     rows[i] = { { text = space.name, code = true }, trials_.space_text(space) }
   end
-  if #rows > 0 then
+  if #rows > 0 and not rerun_of(sweep) then
     doc:table { columns = { "parameter", "space" }, rows = rows, caption = "What was swept." }
   end
   local record = sweep.record
@@ -289,6 +326,7 @@ function sweep_.write(doc, sweep, options)
   local swept = trials_.swept(sweep)
   head(doc, sweep, ranked)
   best(doc, sweep, ranked, swept)
+  metrics(doc, sweep, ranked)
   ranking(doc, sweep, ranked, rest, swept)
   importance(doc, sweep, options.importance)
   if options.figures and #options.figures > 0 then

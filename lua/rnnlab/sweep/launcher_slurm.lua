@@ -98,7 +98,7 @@ slurm.only = { "partition", "account", "time", "cpus", "nodes_max", "sbatch" }
 -- Run one; what it said. Raises a line where it fails.
 local function ask(words, options)
   local code, said = core.host.run(words, options)
-  if not code then errors.failure("%s", said) end
+  if not code then errors.failure("Slurm is not to be reached from here: %s", said) end
   if code ~= 0 then
     local line = text.one_line((said:match "([^\n]+)%s*$" or "it said nothing"):gsub("^" .. words[1] .. ": ", ""))
     errors.failure("%s failed: %s", words[1], line)

@@ -100,7 +100,8 @@ local function head_lines(stored)
   end
   row("started", text.local_time(json.started))
   row("took", type(json.wall_s) == "number" and text.duration(json.wall_s))
-  row("sampler", plan.sampler .. (plan.pruner ~= "none" and ", pruner " .. plans.pruner_word(plan) or ""))
+  row("sampler", not plan.test and plan.sampler
+    .. (plan.pruner ~= "none" and ", pruner " .. plans.pruner_word(plan) or ""))
   local objectives = {}
   for i, objective in ipairs(ledger:objectives() or {}) do
     objectives[i] = objective.name .. (objective.direction == "max" and " (more is better)" or "")
