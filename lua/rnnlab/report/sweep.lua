@@ -118,14 +118,14 @@ end
 -- Of a rerun: every metric over its seeds, those on test data among them, with Student's interval.
 local function metrics(doc, sweep, ranked)
   if not rerun_of(sweep) or not ranked[1] then return end
-  local values, rows, names = {}, {}, nil
+  local values, rows = {}, {}
   for _, trial in ipairs(ranked[1].trials) do
     for name, value in pairs(trial.metrics or {}) do
       values[name] = values[name] or {}
       if numbers.finite(value) then table.insert(values[name], value) end
     end
   end
-  names = text.sorted_keys(values)
+  local names = text.sorted_keys(values)
   for i, name in ipairs(names) do
     local mean, deviation, n = numbers.statistics(values[name])
     local interval = core.sweep.interval(values[name])
