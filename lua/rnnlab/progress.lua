@@ -73,18 +73,18 @@ function Progress:update(epoch, loss, seconds)
     ("%s epochs/s"):format(rate < 1000 and text.significant(rate, 3) or text.thousands(rate // 100 * 100 | 0)),
   }
   if epoch > 0 then
-    words[#words + 1] = text.duration(wall / epoch * (self.total - epoch)) .. " left"
+    words[#words + 1] = text.left(wall / epoch * (self.total - epoch))
   end
-  local said = table.concat(words, "   ")
   if self.bar then
     if self.live then self:draw_live() end
+    local said = text.fitting(words, { 4, 2 }, core.host.columns() - 1)
     local room = core.host.columns() - text.width(said) - 4
     local line = room >= 8 and bar_of(fraction, math.min(room, 30)) .. " " .. said or said
     io.stderr:write("\r", line, "\27[K")
     io.stderr:flush()
     self.shown = true
   else
-    io.stderr:write(said, "\n")
+    io.stderr:write(table.concat(words, "   "), "\n")
   end
 end
 

@@ -6,6 +6,22 @@ function text.width(s)
   return utf8.len(s) or #s
 end
 
+-- Words with blanks between them on a line of so many columns. Where they do not fit, words[less[1]] is left out, then
+-- words[less[2]] and so on, and what is still too long is cut.
+function text.fitting(words, less, columns)
+  local left_out = {}
+  for step = 0, #less do
+    if step > 0 then left_out[less[step]] = true end
+    local kept = {}
+    for i, word in ipairs(words) do
+      if not left_out[i] then kept[#kept + 1] = word end
+    end
+    local said = table.concat(kept, "   ")
+    if text.width(said) <= columns then return said end
+    if step == #less then return said:sub(1, utf8.offset(said, columns + 1) - 1) end
+  end
+end
+
 -- Blanks in front, up to so many columns.
 function text.pad_left(s, width)
   return (" "):rep(width - text.width(s)) .. s
@@ -74,6 +90,11 @@ function text.duration(seconds)
   local whole = math.floor(seconds + 0.5)
   if whole < 3600 then return ("%d min %02d s"):format(whole // 60, whole % 60) end
   return ("%d h %02d min"):format(whole // 3600, whole % 3600 // 60)
+end
+
+-- What is left of something, in whole seconds: "12 s left", "3 min 05 s left".
+function text.left(seconds)
+  return (seconds < 99 and ("%d s"):format(math.ceil(seconds)) or text.duration(seconds)) .. " left"
 end
 
 -- Seconds since 1970 of "2026-11-23T08:51:19.123456Z", as run.json has times; NaN where it is none.

@@ -53,6 +53,21 @@ describe("rnnlab.text", function()
     assert.same({ "Uᵀ   1", "b   10" }, text.table({ { "Uᵀ", "1" }, { "b", "10" } }, { "left" }))
   end)
 
+  it("leaves words out where a line has no room for them, and cuts what is too long still", function()
+    local words = { "5 of 9", "2 running", "3 pruned", "best é 0.1", "4 s left" }
+    local whole = "5 of 9   2 running   3 pruned   best é 0.1   4 s left"
+    assert.equal(whole, text.fitting(words, { 2, 3 }, utf8.len(whole)))
+    assert.equal("5 of 9   3 pruned   best é 0.1   4 s left", text.fitting(words, { 2, 3 }, utf8.len(whole) - 1))
+    assert.equal("5 of 9   best é 0.1   4 s left", text.fitting(words, { 2, 3 }, 30))
+    assert.equal("5 of 9   best é", text.fitting(words, { 2, 3 }, 15))
+    assert.equal("5 of", text.fitting(words, {}, 4))
+  end)
+
+  it("says what is left in whole seconds", function()
+    assert.same({ "0 s left", "1 s left", "13 s left", "99 s left", "1 min 40 s left", "2 h 10 min left" },
+      { text.left(0), text.left(.03), text.left(12.2), text.left(98.5), text.left(99.6), text.left(7800) })
+  end)
+
   it("makes one line of any text", function()
     assert.equal("a b?c", text.one_line("a \n  b\27c"))
   end)

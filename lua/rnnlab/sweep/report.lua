@@ -81,15 +81,15 @@ function Watch:progress(scheduler)
   end
   local did = ledger.done - self.done_before
   if did > 0 then
-    words[#words + 1] = text.duration((now - self.began) / did * (plan.planned - ledger.done)) .. " left"
+    words[#words + 1] = text.left((now - self.began) / did * (plan.planned - ledger.done))
   end
-  local said = table.concat(words, "   ")
-  if self.bar then
+  if self.bar then -- on a narrow terminal without what runs and was pruned
+    local said = text.fitting(words, ledger.counts.pruned and { 2, 3 } or { 2 }, core.host.columns() - 1)
     io.stderr:write("\r", said, "\27[K")
     io.stderr:flush()
     self.shown = true
   else
-    io.stderr:write(said, "\n")
+    io.stderr:write(table.concat(words, "   "), "\n")
   end
 end
 
