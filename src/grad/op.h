@@ -91,6 +91,9 @@ struct rnl_op {
   bool (*pairs)(const rnl_node *a, const rnl_node *b);
   rnl_status (*forward_pair)(rnl_node *a, rnl_node *b, rnl_error *err);
   rnl_status (*backward_pair)(rnl_node *a, rnl_node *b, rnl_error *err);
+  /* Input i holding a sequence a row of its first dimension: whether so does every output, row b being made of that row
+   * b alone, so that a batch can be computed part by part. NULL: no. */
+  bool (*by_rows)(const rnl_node *node, int i);
   /* The layout in which input i is taken without repacking, so that data can be laid out once. NULL:
    * any will do. */
   rnl_layout (*wants)(const rnl_node *node, int i);
@@ -166,6 +169,9 @@ static inline const rnl_tensor *rnl_out_grad(const rnl_node *node, int i) {
 static inline const rnl_tensor *rnl_in_grad(const rnl_node *node, int i) {
   return i < node->n_in && node->in[i] && node->needs_grad[i] ? &node->in[i]->slot->grad : NULL;
 }
+
+/* by_rows of an op that goes row by row in every input. */
+bool rnl_always_by_rows(const rnl_node *node, int i);
 
 /* Row i of a value's tangents, [lanes], into `row`. */
 void rnl_tangents_row(const rnl_tangents *t, int64_t lanes, int64_t i, double *row);

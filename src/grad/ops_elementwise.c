@@ -61,6 +61,7 @@ const rnl_op rnl_op_unary = {
     .forward = unary_forward,
     .backward = unary_backward,
     .jvp = unary_jvp,
+    .by_rows = rnl_always_by_rows,
 };
 
 /* ---- binary: y = f(a, b) with broadcasting --------------------------------------------------- */
@@ -287,6 +288,12 @@ static rnl_status binary_jvp(rnl_node *node, const rnl_tensor *const *in_tangent
   return RNL_OK;
 }
 
+/* Not where it is stretched so that its rows come to lie along another dimension, or the other's do. */
+static bool binary_by_rows(const rnl_node *node, int i) {
+  const rnl_tensor *x = rnl_in(node, i), *y = rnl_out(node, 0);
+  return x->ndim == y->ndim && x->ndim > 0 && x->size[0] == y->size[0];
+}
+
 const rnl_op rnl_op_binary = {
     .name = "binary",
     .min_in = 2,
@@ -297,4 +304,5 @@ const rnl_op rnl_op_binary = {
     .forward = binary_forward,
     .backward = binary_backward,
     .jvp = binary_jvp,
+    .by_rows = binary_by_rows,
 };

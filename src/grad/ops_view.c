@@ -119,6 +119,14 @@ static rnl_status view_jvp(rnl_node *node, const rnl_tensor *const *in_tangent,
   return RNL_OK;
 }
 
+/* The sequences stay where they are; reshaping and exchanging dimensions may move them. */
+static bool view_by_rows(const rnl_node *node, int i) {
+  (void)i;
+  const rnl_view_attrs *attrs = node->attrs;
+  return attrs->dim > 0 && (attrs->kind == RNL_VIEW_SELECT || attrs->kind == RNL_VIEW_SLICE ||
+                            attrs->kind == RNL_VIEW_SQUEEZE || attrs->kind == RNL_VIEW_UNSQUEEZE);
+}
+
 const rnl_op rnl_op_view = {
     .name = "view",
     .min_in = 1,
@@ -129,6 +137,7 @@ const rnl_op rnl_op_view = {
     .forward = view_forward,
     .backward = view_backward,
     .jvp = view_jvp,
+    .by_rows = view_by_rows,
 };
 
 /* ---- clone ------------------------------------------------------------------------------------ */
@@ -170,6 +179,7 @@ const rnl_op rnl_op_clone = {
     .forward = clone_forward,
     .backward = clone_backward,
     .jvp = clone_jvp,
+    .by_rows = rnl_always_by_rows,
 };
 
 /* ---- cat -------------------------------------------------------------------------------------- */
@@ -251,6 +261,11 @@ static rnl_status cat_jvp(rnl_node *node, const rnl_tensor *const *in_tangent,
   return RNL_OK;
 }
 
+static bool cat_by_rows(const rnl_node *node, int i) {
+  (void)i;
+  return cat_dim(node) > 0;
+}
+
 const rnl_op rnl_op_cat = {
     .name = "cat",
     .min_in = 1,
@@ -261,4 +276,5 @@ const rnl_op rnl_op_cat = {
     .forward = cat_forward,
     .backward = cat_backward,
     .jvp = cat_jvp,
+    .by_rows = cat_by_rows,
 };

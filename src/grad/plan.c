@@ -167,8 +167,10 @@ static rnl_status prepare_backward(rnl_plan *plan, bool keep, buffer_pool *pool,
       if (!node->in[k] || !node->needs_grad[k]) continue;
       wanted = true;
       node->accumulate[k] = rnl_grad(node->in[k])->storage != NULL;
-      if (!node->accumulate[k]) RNL_TRY(take_grad(pool, keep, node, k, err));
       rnl_node *behind = node->in[k]->creator;
+      /* A parameter's is its own: other passes may add to it (rnl_plan_backward_share). */
+      if (!node->accumulate[k])
+        RNL_TRY(behind ? take_grad(pool, keep, node, k, err) : make_grad(node->in[k]->slot, err));
       if (behind) plan->backward[node_position(plan, behind)] = true;
     }
     if (wanted && !node->op->backward)
@@ -254,18 +256,33 @@ rnl_status rnl_plan_forward(rnl_plan *plan, rnl_error *err) {
   return status;
 }
 
-rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) {
+/* The backward pass of a node, adding to the gradients of parameters that it is the first to write, too. */
+static rnl_status backward_adding(rnl_node *node, rnl_error *err) {
+  bool accumulate[RNL_MAX_IN];
+  memcpy(accumulate, node->accumulate, sizeof accumulate);
+  for (int k = 0; k < node->n_in; k++)
+    if (node->needs_grad[k] && !node->in[k]->creator) node->accumulate[k] = true;
+  const rnl_status status = node->op->backward(node, err);
+  memcpy(node->accumulate, accumulate, sizeof accumulate);
+  return status;
+}
+
+rnl_status rnl_plan_backward_share(rnl_plan *plan, double share, bool add, rnl_error *err) {
   if (!plan->backward) return rnl_fail(err, RNL_ERR_ARG, "this plan has no loss");
   if (!plan->fresh) RNL_TRY(rnl_plan_forward(plan, err));
   plan->fresh = false;
   const int before = rnl_threads_set_wanted(plan->threads);
   rnl_status status = RNL_OK;
-  rnl_tensor_fill(rnl_grad(plan->loss), 1.0);
-  for (int i = plan->n_nodes - 1; i >= 0 && status == RNL_OK; i--)
-    if (plan->backward[i]) status = plan->nodes[i]->op->backward(plan->nodes[i], err);
+  rnl_tensor_fill(rnl_grad(plan->loss), share);
+  for (int i = plan->n_nodes - 1; i >= 0 && status == RNL_OK; i--) {
+    rnl_node *node = plan->nodes[i];
+    if (plan->backward[i]) status = add ? backward_adding(node, err) : node->op->backward(node, err);
+  }
   rnl_threads_set_wanted(before);
   return status;
 }
+
+rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err) { return rnl_plan_backward_share(plan, 1, false, err); }
 
 rnl_node *const *rnl_plan_nodes(const rnl_plan *plan, int *n) {
   *n = plan->n_nodes;

@@ -27,6 +27,8 @@ void rnl_plan_changed(rnl_plan *plan);
 /* d loss / d parameter into each parameter's gradient, which is overwritten, not added to. It uses up what the forward
  * pass left: a second one goes forward first. */
 rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err);
+/* A share of a larger step: the gradients times `share`, added to those of the parameters where `add`. */
+rnl_status rnl_plan_backward_share(rnl_plan *plan, double share, bool add, rnl_error *err);
 /* Two plans side by side, of two models of one architecture. gain: they are the same ops in the same order, and some
  * op takes both at once in less time. The passes give what one after the other gives; a plan whose status is not RNL_OK
  * is left alone, from the op on that failed. */

@@ -162,7 +162,12 @@ static rnl_status jvp_many(rnl_node *node, int64_t lanes, const rnl_tangents *in
   return RNL_OK;
 }
 
+static bool by_rows(const rnl_node *node, int i) {
+  (void)node;
+  return i == RNL_LINEAR_X;
+}
+
 const rnl_op rnl_op_linear = {.name = "linear layer", .min_in = 2, .max_in = RNL_LINEAR_INPUTS, .n_out = 1,
                               .attrs_size = sizeof(rnl_linear_attrs), .prepare = prepare,
                               .forward = forward, .backward = backward, .jvp = jvp,
-                              .jvp_many = jvp_many};
+                              .jvp_many = jvp_many, .by_rows = by_rows};

@@ -450,6 +450,13 @@ static rnl_layout wants(const rnl_node *node, int input) {
   return attrs->regime == RNL_REGIME_SMALL ? RNL_LAYOUT_LANES : RNL_LAYOUT_TIME;
 }
 
+/* Not the weights, nor a state that is one for all sequences. */
+static bool by_rows(const rnl_node *node, int i) {
+  const rnl_program *p = program_of(node);
+  if (i >= rnl_program_first_state(p) && i < rnl_program_first_weight(p)) return rnl_in(node, i)->ndim == 2;
+  return i < rnl_program_first_state(p) || i == rnl_program_lengths(p);
+}
+
 const rnl_op rnl_op_program = {
     .name = "recurrent cell",
     .min_in = 1,
@@ -461,6 +468,7 @@ const rnl_op rnl_op_program = {
     .backward = backward,
     .jvp = jvp,
     .jvp_many = rnl_program_jvp_many,
+    .by_rows = by_rows,
     .wants = wants,
     .release = release,
     .bytes = bytes,

@@ -307,6 +307,11 @@ static rnl_layout wants(const rnl_node *node, int input) {
   return input == RNL_RECURRENT_X ? arrangement_of(node)->layout : RNL_LAYOUT_STRIDED;
 }
 
+static bool by_rows(const rnl_node *node, int i) {
+  if (i == RNL_RECURRENT_STATE0) return rnl_in(node, i)->ndim == 2; /* else one for all sequences */
+  return i == RNL_RECURRENT_X || i == RNL_RECURRENT_LENGTHS;
+}
+
 const rnl_op rnl_op_recurrent = {
     .name = "recurrent layer",
     .min_in = RNL_RECURRENT_BIAS + 1,
@@ -321,6 +326,7 @@ const rnl_op rnl_op_recurrent = {
     .pairs = pairs,
     .forward_pair = forward_pair,
     .backward_pair = backward_pair,
+    .by_rows = by_rows,
     .wants = wants,
     .release = release,
 };

@@ -95,7 +95,8 @@ static rnl_status reverse_jvp(rnl_node *node, const rnl_tensor *const *in, const
 }
 
 const rnl_op rnl_op_reverse = {.name = "reverse", .min_in = 1, .max_in = 2, .n_out = 1, .prepare = reverse_prepare,
-                               .forward = reverse_forward, .backward = reverse_backward, .jvp = reverse_jvp};
+                               .forward = reverse_forward, .backward = reverse_backward, .jvp = reverse_jvp,
+                               .by_rows = rnl_always_by_rows};
 
 /* ---- last ----------------------------------------------------------------------------------- */
 
@@ -132,7 +133,8 @@ static rnl_status last_jvp(rnl_node *node, const rnl_tensor *const *in, const rn
 }
 
 const rnl_op rnl_op_last = {.name = "last", .min_in = 1, .max_in = 2, .n_out = 1, .prepare = last_prepare,
-                            .forward = last_forward, .backward = last_backward, .jvp = last_jvp};
+                            .forward = last_forward, .backward = last_backward, .jvp = last_jvp,
+                            .by_rows = rnl_always_by_rows};
 
 /* ---- embedding ------------------------------------------------------------------------------ */
 
@@ -186,6 +188,12 @@ static rnl_status embedding_jvp(rnl_node *node, const rnl_tensor *const *in, con
   return RNL_OK;
 }
 
+static bool embedding_by_rows(const rnl_node *node, int i) {
+  (void)node;
+  return i == 0; /* the symbols */
+}
+
 const rnl_op rnl_op_embedding = {.name = "embedding", .min_in = 2, .max_in = 2, .n_out = 1, .attrs_size = sizeof(int),
                                  .prepare = embedding_prepare, .forward = embedding_forward,
-                                 .backward = embedding_backward, .jvp = embedding_jvp};
+                                 .backward = embedding_backward, .jvp = embedding_jvp,
+                                 .by_rows = embedding_by_rows};

@@ -111,7 +111,7 @@ rnl_status rnl_trainer_evaluate(rnl_trainer *t, const rnl_set *set, double *loss
 }
 
 rnl_status rnl_trainer_load_full(rnl_trainer *t, const rnl_set *set, rnl_full_batch *full, rnl_error *err) {
-  const rnl_step_key key = {.gradients = true, .batch = set->sequences, .length = set->steps};
+  const rnl_step_key key = {.gradients = true, .undivided = true, .batch = set->sequences, .length = set->steps};
   const rnl_step_part part = {0};
   rnl_step_plan *step;
   RNL_TRY(rnl_trainer_plan_for(t, &key, set, &part, &step, err));

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "kernel/kernel.h"
+#include "train/parts.h"
 #include "train/trainer_private.h"
 
 double rnl_seconds_now(void) {
@@ -92,8 +93,9 @@ rnl_status rnl_step_begin(rnl_trainer *t, const rnl_step_on *on, rnl_step_plan *
   RNL_TRY(rnl_step_plan_load(step, set, &on->part, err));
   if (set == &t->train && on->key.batch == set->sequences && on->key.length == set->steps && !on->part.order)
     step->holds = set; /* the sets cannot change while it trains */
+  if (step->parts && step->holds) RNL_TRY(rnl_parts_hold(step->parts, err));
   if (step->n_carries) RNL_TRY(begin_states(t, step, on->reads, err));
-  *rnl_f64(rnl_value(step->clock)) = (double)t->steps;
+  if (step->clock) *rnl_f64(rnl_value(step->clock)) = (double)t->steps;
   /* Padding alone: nothing to learn, but the states go on. */
   *want = step->weight != 0 ? RNL_STEP_WHOLE : step->n_carries ? RNL_STEP_FORWARD : RNL_STEP_NOTHING;
   *out = step;
@@ -105,7 +107,7 @@ rnl_status rnl_step_judge(rnl_trainer *t, const rnl_step_on *on, const rnl_step_
   *finite = true;
   if (step->n_carries) RNL_TRY(keep_states(t, step, on->writes, err));
   if (want != RNL_STEP_WHOLE) return RNL_OK;
-  t->last_loss = rnl_tensor_at(rnl_value(step->loss), 0);
+  if (!step->parts) t->last_loss = rnl_tensor_at(rnl_value(step->loss), 0);
   *finite = isfinite(t->last_loss);
   return RNL_OK;
 }
@@ -126,10 +128,11 @@ static rnl_status take_step(rnl_trainer *t, const rnl_step_on *on, bool *finite,
   *finite = true;
   RNL_TRY(rnl_step_begin(t, on, &step, &want, err));
   if (want == RNL_STEP_NOTHING) return RNL_OK;
-  RNL_TRY(rnl_plan_forward(step->plan, err));
+  if (step->parts) RNL_TRY(rnl_parts_run(step->parts, (double)t->steps, &t->last_loss, err));
+  else RNL_TRY(rnl_plan_forward(step->plan, err));
   RNL_TRY(rnl_step_judge(t, on, step, want, finite, err));
   if (want != RNL_STEP_WHOLE || !*finite) return RNL_OK;
-  RNL_TRY(rnl_plan_backward(step->plan, err));
+  if (!step->parts) RNL_TRY(rnl_plan_backward(step->plan, err));
   return rnl_step_finish(t, on, step, err);
 }
 

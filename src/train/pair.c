@@ -32,7 +32,8 @@ static bool next_steps(const pair *p) {
     p->status[k] = rnl_step_begin(p->t[k], &on[k], &step[k], &want[k], &p->err[k]);
   }
   if (!both_well(p)) return false;
-  if (want[0] != RNL_STEP_WHOLE || want[1] != RNL_STEP_WHOLE || !rnl_plans_gain(step[0]->plan, step[1]->plan))
+  if (want[0] != RNL_STEP_WHOLE || want[1] != RNL_STEP_WHOLE || step[0]->parts || step[1]->parts ||
+      !rnl_plans_gain(step[0]->plan, step[1]->plan))
     return false; /* loading is done again: it changes nothing */
   rnl_plan *const plan[2] = {step[0]->plan, step[1]->plan};
   rnl_plans_forward(plan, p->status, p->err);

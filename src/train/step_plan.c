@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "train/parts.h"
 
 /* ---- leaves --------------------------------------------------------------------------------- */
 
@@ -71,6 +72,7 @@ static void release_carries(int n, rnl_carry *carry) {
 }
 
 void rnl_step_plan_release(rnl_step_plan *step) {
+  rnl_parts_free(step->parts);
   rnl_plan_free(step->plan);
   rnl_var_release(step->loss);
   rnl_var_release(step->prediction);
@@ -152,6 +154,13 @@ rnl_status rnl_step_plan_record(rnl_step_plan *step, const rnl_trainer_options *
   return status;
 }
 
+void rnl_step_plan_divide(rnl_step_plan *step, const rnl_step_key *key, const rnl_set *set, rnl_parts *parts) {
+  memset(step, 0, sizeof *step);
+  step->key = *key;
+  step->parts = parts;
+  remember(step, set);
+}
+
 /* ---- matching ------------------------------------------------------------------------------- */
 
 static bool field_fits(const rnl_field *like, const rnl_field *field) {
@@ -165,9 +174,9 @@ static bool field_fits(const rnl_field *like, const rnl_field *field) {
 
 bool rnl_step_plan_fits(const rnl_step_plan *step, const rnl_step_key *key, const rnl_set *set) {
   const rnl_step_key *own = &step->key;
-  if (!step->plan || own->gradients != key->gradients || own->carries != key->carries || own->batch != key->batch ||
-      own->length != key->length || own->loss_from != key->loss_from || own->hand_on != key->hand_on ||
-      own->chunked != key->chunked ||
+  if ((!step->plan && !step->parts) || own->gradients != key->gradients || own->carries != key->carries ||
+      own->batch != key->batch || own->length != key->length || own->loss_from != key->loss_from ||
+      own->hand_on != key->hand_on || own->chunked != key->chunked || own->undivided != key->undivided ||
       (step->own_used && own->beginning != key->beginning))
     return false;
   if (step->known == set) return true;
@@ -211,7 +220,7 @@ static void cut_lengths(const rnl_tensor *leaf, int64_t from, int64_t length) {
   }
 }
 
-static rnl_status load_field(rnl_step_plan *step, const rnl_set *set, int i, const rnl_step_part *part,
+static rnl_status load_field(const rnl_step_plan *step, const rnl_set *set, int i, const rnl_step_part *part,
                              rnl_error *err) {
   const rnl_field *field = &set->field[i];
   const rnl_tensor *leaf = rnl_value(step->leaf[i]);
@@ -222,7 +231,8 @@ static rnl_status load_field(rnl_step_plan *step, const rnl_set *set, int i, con
 }
 
 /* The target of the step before each of the chunk's; zero before the first. */
-static rnl_status load_before(rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err) {
+static rnl_status load_before(const rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part,
+                              rnl_error *err) {
   const int64_t first = part->from == 0, length = step->key.length - first;
   if (length == 0) return RNL_OK; /* the first step alone: it stays zero */
   const rnl_tensor data = cut(&set->field[RNL_SET_Y].value, 1, part->from + first - 1, length);
@@ -231,9 +241,9 @@ static rnl_status load_before(rnl_step_plan *step, const rnl_set *set, const rnl
   return load_rows(&rest, &data, part, err);
 }
 
-rnl_status rnl_step_plan_load(rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err) {
+rnl_status rnl_step_plan_fill(const rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part,
+                              rnl_error *err) {
   const rnl_step_key *key = &step->key;
-  if (step->holds == set && !part->order && key->batch == set->sequences && key->length == set->steps) return RNL_OK;
   if (step->plan) rnl_plan_changed(step->plan);
   for (int i = 0; i < set->n; i++) RNL_TRY(load_field(step, set, i, part, err));
   if (step->loss_lengths) {
@@ -243,7 +253,19 @@ rnl_status rnl_step_plan_load(rnl_step_plan *step, const rnl_set *set, const rnl
   if (step->y_before) RNL_TRY(load_before(step, set, part, err));
   if (set->lengths >= 0 && key->length < set->steps)
     cut_lengths(rnl_value(step->leaf[set->lengths]), part->from, key->length);
+  return RNL_OK;
+}
+
+rnl_status rnl_step_plan_load(rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err) {
+  const rnl_step_key *key = &step->key;
+  if (step->holds == set && !part->order && key->batch == set->sequences && key->length == set->steps) return RNL_OK;
   step->holds = NULL;
+  if (step->parts) {
+    rnl_parts_load(step->parts, set, part);
+    step->weight = step->parts->total;
+    return RNL_OK;
+  }
+  RNL_TRY(rnl_step_plan_fill(step, set, part, err));
   step->weight = rnl_set_weight(set, part->first, key->batch, part->order, part->from + key->loss_from,
                                 key->length - key->loss_from);
   return RNL_OK;

@@ -12,6 +12,7 @@
 typedef struct rnl_step_key {
   bool gradients, carries, beginning;
   bool chunked;      /* truncated backpropagation: y_before is wanted */
+  bool undivided;    /* not in parts: its plan and prediction are looked at */
   int64_t batch;     /* sequences */
   int64_t length;    /* steps; of a chunk or the whole */
   int64_t loss_from; /* steps that do not count in the loss */
@@ -27,6 +28,7 @@ typedef struct rnl_step_part {
 
 typedef struct rnl_step_plan {
   rnl_step_key key;
+  struct rnl_parts *parts;                  /* see parts.h: in place of leaves and a plan; NULL: the step is one */
   int n;                                    /* leaves: one a field of the set, then loss_lengths and y_before */
   rnl_var *leaf[RNL_SET_FIELDS + 2];
   rnl_var *loss_lengths, *y_before;         /* borrowed from `leaf`; NULL: there is none */
@@ -47,10 +49,14 @@ rnl_status rnl_step_plan_record(rnl_step_plan *step, const rnl_trainer_options *
                                 const rnl_set *set, const rnl_step_part *part, rnl_states *states, rnl_error *err);
 void rnl_step_plan_release(rnl_step_plan *step);
 
+/* The step for batches of such a set, in parts, which it takes over. */
+void rnl_step_plan_divide(rnl_step_plan *step, const rnl_step_key *key, const rnl_set *set, struct rnl_parts *parts);
+
 /* Whether it serves such batches of the set. */
 bool rnl_step_plan_fits(const rnl_step_plan *step, const rnl_step_key *key, const rnl_set *set);
 
-/* Copy that part of the set into the leaves. */
+/* Copy that part of the set into the leaves; load: and weigh it. */
+rnl_status rnl_step_plan_fill(const rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err);
 rnl_status rnl_step_plan_load(rnl_step_plan *step, const rnl_set *set, const rnl_step_part *part, rnl_error *err);
 
 #endif

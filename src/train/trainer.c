@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "train/parts.h"
 #include "train/trainer_private.h"
 
 /* Shapes met besides those of chunks: a full batch, the last short one, validation, and what is evaluated by hand. */
@@ -126,7 +127,7 @@ rnl_status rnl_trainer_plan_for(rnl_trainer *t, const rnl_step_key *key, const r
       if (own) t->cache[i].known = set;
       return RNL_OK;
     }
-    if (free_place < 0 && !t->cache[i].plan) free_place = i;
+    if (free_place < 0 && !t->cache[i].plan && !t->cache[i].parts) free_place = i;
   }
   if (t->sealed) return rnl_fail(err, RNL_ERR_INTERNAL, "a step of a shape that was not prepared");
   if (free_place < 0) {
@@ -135,9 +136,15 @@ rnl_status rnl_trainer_plan_for(rnl_trainer *t, const rnl_step_key *key, const r
     rnl_step_plan_release(&t->cache[free_place]);
   }
   rnl_step_plan *made = &t->cache[free_place];
-  RNL_TRY(rnl_step_plan_record(made, &t->options, key, set, part, &t->states, err));
+  rnl_parts *parts;
+  const bool hold = set == &t->train && key->batch == set->sequences;
+  RNL_TRY(rnl_parts_new(&parts, &t->options, key, set, part, &t->states, hold, err));
+  if (parts) rnl_step_plan_divide(made, key, set, parts);
+  else RNL_TRY(rnl_step_plan_record(made, &t->options, key, set, part, &t->states, err));
   if (own) made->known = set;
-  rnl_plan_set_threads(made->plan, t->options.threads > 0 ? t->options.threads : 1);
+  const int threads = t->options.threads > 0 ? t->options.threads : 1;
+  if (parts) rnl_parts_set_threads(parts, threads);
+  else rnl_plan_set_threads(made->plan, threads);
   t->last_used = free_place;
   *out = made;
   return RNL_OK;
@@ -236,11 +243,17 @@ bool rnl_trainer_restore_best(rnl_trainer *t, int64_t *epoch, double *value) {
 }
 
 size_t rnl_trainer_bytes(const rnl_trainer *t) {
-  const rnl_plan *stack[64], **plans = t->cache_size <= 64 ? stack : rnl_alloc((size_t)t->cache_size, sizeof *plans);
+  const rnl_plan *stack[64];
+  const rnl_plan **plans = 2 * t->cache_size <= 64 ? stack : rnl_alloc(2 * (size_t)t->cache_size, sizeof *plans);
   size_t bytes = rnl_states_bytes(&t->states);
   int n = 0;
-  for (int i = 0; plans && i < t->cache_size; i++)
+  for (int i = 0; plans && i < t->cache_size; i++) {
+    const rnl_parts *parts = t->cache[i].parts;
     if (t->cache[i].plan) plans[n++] = t->cache[i].plan;
+    for (int k = 0; parts && k < 2; k++)
+      if (parts->step[k].plan) plans[n++] = parts->step[k].plan;
+    if (parts) bytes += rnl_parts_bytes(parts);
+  }
   if (plans) bytes += rnl_plans_bytes(plans, n);
   for (int i = 0; t->watch.kept && i < t->watch.n; i++) bytes += t->watch.kept[i].storage->bytes;
   if (plans != stack) rnl_free(plans);
