@@ -32,7 +32,7 @@ static rnl_status lay_out(rnl_program_store *s, char *const arena[2], size_t byt
   bool overflow = false;
 #define PIECE(which, place, elements)                                                \
   do {                                                                               \
-    size_t size_, *at_ = &at[which];                                                 \
+    size_t size_ = 0, *at_ = &at[which];                                             \
     overflow = overflow || __builtin_mul_overflow((size_t)(elements), (size_t)element_bytes(s), &size_) || \
                size_ > SIZE_MAX / 2 || __builtin_add_overflow(*at_, (size_ + 63) & ~(size_t)63, &size_); \
     if (arena[which]) (place) = arena[which] + *at_;                                 \
