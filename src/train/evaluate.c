@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "kernel/kernel.h"
+#include "train/parts.h"
 #include "train/trainer_private.h"
 
 /* Where sequences are trained in chunks they may be too long for one piece. So they are evaluated in chunks, too, of at
@@ -55,16 +56,39 @@ static rnl_status hand_over(const rnl_step_plan *before, const rnl_step_plan *st
 static rnl_status forward_piece(rnl_trainer *t, const rnl_set *set, const piece *p, rnl_step_plan **step,
                                 rnl_error *err) {
   const bool cut = p->length < set->steps;
-  const rnl_step_key key = {.batch = p->batch, .length = p->length, .carries = cut, .chunked = cut,
-                            .beginning = cut && p->from == 0, .hand_on = cut ? p->length : 0};
+  rnl_step_key key = {.batch = p->batch, .length = p->length, .carries = cut, .chunked = cut,
+                      .beginning = cut && p->from == 0, .hand_on = cut ? p->length : 0};
   const rnl_step_part part = {.first = p->first, .from = p->from};
   const rnl_step_plan *before = p->from > 0 ? *step : NULL;
   RNL_TRY(rnl_trainer_plan_for(t, &key, set, &part, step, err));
   RNL_TRY(rnl_step_plan_load(*step, set, &part, err));
+  if ((*step)->parts && !rnl_parts_all_count((*step)->parts)) {
+    /* A part of padding alone has no loss, but predictions. */
+    key.undivided = true;
+    RNL_TRY(rnl_trainer_plan_for(t, &key, set, &part, step, err));
+    RNL_TRY(rnl_step_plan_load(*step, set, &part, err));
+  }
   if (cut) RNL_TRY(hand_over(before, *step, err));
   if (set == &t->val && p->batch == set->sequences && !cut)
     (*step)->holds = set; /* it cannot change while the trainer lives */
-  return rnl_plan_forward((*step)->plan, err);
+  if (!(*step)->parts) return rnl_plan_forward((*step)->plan, err);
+  return (*step)->holds ? rnl_parts_hold((*step)->parts, err) : RNL_OK;
+}
+
+/* The predictions of a piece that is done in parts, to their places. */
+typedef struct collecting {
+  rnl_tensor *all;
+  const rnl_set *set;
+  const piece *p;
+} collecting;
+
+static rnl_status collect_part(void *context, int64_t first, int64_t batch, const rnl_tensor *prediction,
+                               rnl_error *err) {
+  const collecting *c = context;
+  piece p = *c->p;
+  p.first += first;
+  p.batch = batch;
+  return collect(c->all, c->set, &p, prediction, err);
 }
 
 /* In order, one piece after the other. */
@@ -80,13 +104,19 @@ static rnl_status evaluate(rnl_trainer *t, const rnl_set *set, double *loss, rnl
     for (p.batch = all - p.first < size ? all - p.first : size, p.from = 0; p.from < set->steps; p.from += chunk) {
       p.length = set->steps - p.from < chunk ? set->steps - p.from : chunk;
       RNL_TRY(forward_piece(t, set, &p, &step, err));
-      const double one = rnl_tensor_at(rnl_value(step->loss), 0);
-      const rnl_tensor *predicted = rnl_value(step->prediction);
+      double one;
+      if (step->parts) {
+        collecting c = {prediction, set, &p};
+        const rnl_parts_pass pass = {.look = prediction ? collect_part : NULL, .context = &c};
+        RNL_TRY(rnl_parts_run(step->parts, &pass, &one, err));
+      } else {
+        one = rnl_tensor_at(rnl_value(step->loss), 0);
+      }
       if (p.batch == all && p.length == set->steps) {
         *loss = one;
-        return prediction ? rnl_tensor_clone(prediction, predicted, err) : RNL_OK;
+        return prediction && !step->parts ? rnl_tensor_clone(prediction, rnl_value(step->prediction), err) : RNL_OK;
       }
-      if (prediction) RNL_TRY(collect(prediction, set, &p, predicted, err));
+      if (prediction && !step->parts) RNL_TRY(collect(prediction, set, &p, rnl_value(step->prediction), err));
       if (step->weight > 0) sum += one * step->weight; /* a piece without valid steps has no loss */
       weight += step->weight;
     }

@@ -128,7 +128,8 @@ static rnl_status take_step(rnl_trainer *t, const rnl_step_on *on, bool *finite,
   *finite = true;
   RNL_TRY(rnl_step_begin(t, on, &step, &want, err));
   if (want == RNL_STEP_NOTHING) return RNL_OK;
-  if (step->parts) RNL_TRY(rnl_parts_run(step->parts, (double)t->steps, &t->last_loss, err));
+  const rnl_parts_pass pass = {.clock = (double)t->steps};
+  if (step->parts) RNL_TRY(rnl_parts_run(step->parts, &pass, &t->last_loss, err));
   else RNL_TRY(rnl_plan_forward(step->plan, err));
   RNL_TRY(rnl_step_judge(t, on, step, want, finite, err));
   if (want != RNL_STEP_WHOLE || !*finite) return RNL_OK;

@@ -82,7 +82,15 @@ static reach reach_of(const rnl_step_plan *step, const rnl_set *set, const rnl_n
   return mean && sum ? REACH_MEAN : REACH_OTHER;
 }
 
-/* Whether the loss is a mean over sequences that do not see one another. */
+static reach reach_of_var(const rnl_step_plan *step, rnl_node *const *nodes, int n, const reach *of,
+                          const rnl_var *var) {
+  if (var->creator) return of[position(nodes, n, var->creator)];
+  if (leaf_of(step, var) >= 0) return REACH_ROWS;
+  return var->slot == step->clock->slot ? REACH_OTHER : REACH_NONE; /* draws go by the row's place in the batch */
+}
+
+/* Whether the loss is a mean over sequences that do not see one another; and in evaluation, where it is looked at, the
+ * prediction one of each. */
 static rnl_status is_mean(const rnl_step_plan *step, const rnl_set *set, bool *out, rnl_error *err) {
   int n;
   rnl_node *const *nodes = rnl_plan_nodes(step->plan, &n);
@@ -91,16 +99,12 @@ static rnl_status is_mean(const rnl_step_plan *step, const rnl_set *set, bool *o
   for (int i = 0; i < n; i++) {
     const rnl_node *node = nodes[i];
     reach in[RNL_MAX_IN] = {REACH_NONE};
-    for (int k = 0; k < node->n_in; k++) {
-      const rnl_var *var = node->in[k];
-      if (!var) continue;
-      if (var->creator) in[k] = of[position(nodes, n, var->creator)];
-      else if (leaf_of(step, var) >= 0) in[k] = REACH_ROWS;
-      else if (var->slot == step->clock->slot) in[k] = REACH_OTHER; /* draws go by the row's place in the batch */
-    }
+    for (int k = 0; k < node->n_in; k++)
+      if (node->in[k]) in[k] = reach_of_var(step, nodes, n, of, node->in[k]);
     of[i] = reach_of(step, set, node, in);
   }
-  *out = step->loss->creator && of[position(nodes, n, step->loss->creator)] == REACH_MEAN;
+  *out = reach_of_var(step, nodes, n, of, step->loss) == REACH_MEAN &&
+         (step->key.gradients || reach_of_var(step, nodes, n, of, step->prediction) == REACH_ROWS);
   rnl_free(of);
   return RNL_OK;
 }
@@ -232,7 +236,7 @@ rnl_status rnl_parts_new(rnl_parts **out, const rnl_trainer_options *options, co
                          const rnl_set *set, const rnl_step_part *part, rnl_states *states, bool hold,
                          rnl_error *err) {
   *out = NULL;
-  if (!key->gradients || key->carries || key->undivided || key->loss_from || key->batch <= SMALLEST) return RNL_OK;
+  if (key->carries || key->undivided || key->loss_from || key->batch <= SMALLEST) return RNL_OK;
   rnl_step_plan probe[2] = {{.plan = NULL}, {.plan = NULL}};
   rnl_parts *p = NULL;
   int64_t size;
@@ -327,24 +331,33 @@ rnl_status rnl_parts_hold(rnl_parts *p, rnl_error *err) {
   return RNL_OK;
 }
 
-/* One part's share of the loss and the gradients. */
-static rnl_status run_part(rnl_parts *p, int k, double clock, bool add, double *loss, rnl_error *err) {
-  const rnl_step_plan *step = step_of(p, k);
-  const double share = p->weight[k] / p->total;
-  *rnl_f64(rnl_value(step->clock)) = clock;
-  RNL_TRY(rnl_plan_forward(step->plan, err));
-  *loss += share * rnl_tensor_at(rnl_value(step->loss), 0);
-  return isfinite(*loss) ? rnl_plan_backward_share(step->plan, share, add, err) : RNL_OK;
+bool rnl_parts_all_count(const rnl_parts *p) {
+  for (int k = 0; k < p->n; k++)
+    if (p->weight[k] == 0) return false;
+  return true;
 }
 
-rnl_status rnl_parts_run(rnl_parts *p, double clock, double *loss, rnl_error *err) {
+/* One part's share of the loss and the gradients. */
+static rnl_status run_part(rnl_parts *p, int k, const rnl_parts_pass *pass, bool add, double *loss, rnl_error *err) {
+  const rnl_step_plan *step = step_of(p, k);
+  const double share = p->weight[k] / p->total;
+  *rnl_f64(rnl_value(step->clock)) = pass->clock;
+  RNL_TRY(rnl_plan_forward(step->plan, err));
+  *loss += share * rnl_tensor_at(rnl_value(step->loss), 0);
+  if (pass->look)
+    RNL_TRY(pass->look(pass->context, k * p->size, step->key.batch, rnl_value(step->prediction), err));
+  return step->key.gradients && isfinite(*loss) ? rnl_plan_backward_share(step->plan, share, add, err) : RNL_OK;
+}
+
+rnl_status rnl_parts_run(rnl_parts *p, const rnl_parts_pass *pass, double *loss, rnl_error *err) {
+  const bool gradients = p->step[0].key.gradients;
   bool add = false;
   *loss = 0;
-  for (int k = 0; k < p->n && isfinite(*loss); k++) {
+  for (int k = 0; k < p->n && (!gradients || isfinite(*loss)); k++) {
     if (p->weight[k] == 0) continue; /* padding alone */
     if (p->holds) exchange(p, k);
     rnl_status status = p->holds ? RNL_OK : load(p, k, err);
-    if (status == RNL_OK) status = run_part(p, k, clock, add, loss, err);
+    if (status == RNL_OK) status = run_part(p, k, pass, add, loss, err);
     if (p->holds) exchange(p, k);
     if (status != RNL_OK && k > 0)
       rnl_error_prefix(err, "sequences %lld to %lld of the batch", (long long)(k * p->size + 1),

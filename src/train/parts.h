@@ -1,4 +1,4 @@
-/* train/parts.h owns training steps that are done in parts. Forward over all sequences and then backward over all, what
+/* train/parts.h owns steps that are done in parts. Forward over all sequences and then backward over all, what
  * the forward pass kept has left the cache when the backward pass wants it. Where the loss is a mean over sequences
  * that do not see one another, the batch is cut into parts, and each goes forward and backward before the next, all
  * in the buffers of one recorded plan:
@@ -7,7 +7,8 @@
  *
  * with w_k the part's weight (rnl_set_weight). Terms of the loss that depend on parameters alone come out right, since
  * the shares add up to one. One update follows. How large the parts are is a function of the plan's shapes, so that
- * the bits depend neither on the machine nor on the threads. Private to the room. */
+ * the bits depend neither on the machine nor on the threads. Evaluation goes in parts likewise, forward alone. Private
+ * to the room. */
 #ifndef RNL_TRAIN_PARTS_H
 #define RNL_TRAIN_PARTS_H
 
@@ -37,9 +38,18 @@ void rnl_parts_load(rnl_parts *parts, const rnl_set *set, const rnl_step_part *p
 /* What was loaded is a whole set that does not change: lay it out once, where there is room for that (hold). */
 rnl_status rnl_parts_hold(rnl_parts *parts, rnl_error *err);
 
-/* Loss and gradients of the step that was loaded. Where a part's loss is not finite that is *loss, and the gradients
- * are of no use. */
-rnl_status rnl_parts_run(rnl_parts *parts, double clock, double *loss, rnl_error *err);
+/* Whether each part of what was loaded has some weight. */
+bool rnl_parts_all_count(const rnl_parts *parts);
+
+typedef struct rnl_parts_pass {
+  double clock;
+  /* Called with what is predicted for sequences first .. first + batch - 1 of the batch; may be NULL. */
+  rnl_status (*look)(void *context, int64_t first, int64_t batch, const rnl_tensor *prediction, rnl_error *err);
+  void *context;
+} rnl_parts_pass;
+/* The loss, and where the step trains the gradients, of what was loaded; parts without weight are passed over. Where a
+ * part's loss is not finite that is *loss, and the gradients are of no use. */
+rnl_status rnl_parts_run(rnl_parts *parts, const rnl_parts_pass *pass, double *loss, rnl_error *err);
 
 void rnl_parts_set_threads(rnl_parts *parts, int threads);
 /* Bytes held beside the plans. */

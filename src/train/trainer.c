@@ -137,7 +137,7 @@ rnl_status rnl_trainer_plan_for(rnl_trainer *t, const rnl_step_key *key, const r
   }
   rnl_step_plan *made = &t->cache[free_place];
   rnl_parts *parts;
-  const bool hold = set == &t->train && key->batch == set->sequences;
+  const bool hold = set == (key->gradients ? &t->train : &t->val) && key->batch == set->sequences;
   RNL_TRY(rnl_parts_new(&parts, &t->options, key, set, part, &t->states, hold, err));
   if (parts) rnl_step_plan_divide(made, key, set, parts);
   else RNL_TRY(rnl_step_plan_record(made, &t->options, key, set, part, &t->states, err));

@@ -215,11 +215,12 @@ static rnl_trainer *train_on(data *d) {
   return t;
 }
 
-static const rnl_parts *parts_in(const rnl_trainer *t) {
+static const rnl_parts *parts_for(const rnl_trainer *t, bool gradients) {
   for (int i = 0; i < t->cache_size; i++)
-    if (t->cache[i].parts) return t->cache[i].parts;
+    if (t->cache[i].parts && t->cache[i].key.gradients == gradients) return t->cache[i].parts;
   return NULL;
 }
+static const rnl_parts *parts_in(const rnl_trainer *t) { return parts_for(t, true); }
 
 static void assert_near(const double *a, const double *b, int64_t n, double tolerance) {
   double largest = 0;
@@ -378,6 +379,41 @@ static void steps_by_hand_leave_what_is_held(void **state) {
     unmake(&d);
   }
   assert_near(weights[0], weights[1], WEIGHTS, 1e-10);
+  assert_int_equal(rnl_alloc_live(), 0);
+}
+
+/* Validation while training, and what is evaluated afterwards: the predictions to the bit. */
+static void evaluation_goes_as_without_parts(void **state) {
+  (void)state;
+  enum { EPOCHS = 3 };
+  for (int v = 0; v < VARIANTS; v++) {
+    double val_losses[2][EPOCHS], losses[2];
+    rnl_tensor prediction[2] = {{0}};
+    for (int twin = 0; twin < 2; twin++) {
+      data d;
+      rnl_trainer *t = NULL;
+      rnl_train_reason reason;
+      make_variant(&d, &variants[v], RNL_F64);
+      if (twin) d.m.spoil = SPOIL_TIMES_ONE;
+      OK(rnl_optimizer_from_name("sgd", &d.s.options.optimizer, err));
+      d.s.options.optimizer.lr = 0; /* the same weights to the bit */
+      OK(rnl_trainer_new(&t, &d.s.options, &d.set, &d.set, err));
+      OK(rnl_trainer_prepare(t, err));
+      assert_int_equal(parts_for(t, false) != NULL, !twin);
+      OK(rnl_trainer_run(t, EPOCHS, 0, &reason, err));
+      memcpy(val_losses[twin], rnl_trainer_val_losses(t), sizeof val_losses[0]);
+      OK(rnl_trainer_evaluate(t, &d.set, &losses[twin], &prediction[twin], err));
+      assert_true(losses[twin] == val_losses[twin][EPOCHS - 1]);
+      rnl_trainer_free(t);
+      unmake(&d);
+    }
+    assert_near(val_losses[0], val_losses[1], EPOCHS, 1e-12);
+    assert_true(rnl_tensor_same_shape(&prediction[0], &prediction[1]));
+    const size_t bytes = (size_t)rnl_tensor_numel(&prediction[0]) * sizeof(double);
+    assert_true(rnl_tensor_is_contiguous(&prediction[0]) && rnl_tensor_is_contiguous(&prediction[1]));
+    assert_memory_equal(rnl_tensor_data(&prediction[0]), rnl_tensor_data(&prediction[1]), bytes);
+    for (int i = 0; i < 2; i++) rnl_tensor_release(&prediction[i]);
+  }
   assert_int_equal(rnl_alloc_live(), 0);
 }
 
@@ -562,6 +598,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(gradients_are_those_of_the_whole_batch),
                                      cmocka_unit_test(training_goes_as_without_parts),
                                      cmocka_unit_test(steps_by_hand_leave_what_is_held),
+                                     cmocka_unit_test(evaluation_goes_as_without_parts),
                                      cmocka_unit_test(only_means_over_sequences_are_cut),
                                      cmocka_unit_test(a_part_that_diverges_changes_nothing),
                                      cmocka_unit_test(an_error_says_in_which_part),
