@@ -183,7 +183,7 @@ local function measure_growth(quick)
     local s = seconds(trainer_of(model, shape, 1), quick and 1 or 5, quick and 0 or .02)
     list[#list + 1] = { what = what, n = n, seconds_each = s / n }
   end
-  local counts = quick and { 8, 80 } or { 8, 24, 80, 240, 800 }
+  local counts = quick and { 8, 80 } or { 8, 24, 80, 240, 800, 8000 }
   for _, n in ipairs(counts) do
     add("sequence", n, nn.Elman(3, 5, 2), { batch = n, time = 100, input = 3, output = 2 })
   end
