@@ -48,6 +48,16 @@ static rnl_row_operand operand(const pass *w, int v, int64_t t, int64_t row) {
                            .form = o.width == 1 ? RNL_ROW_ONE : RNL_ROW_EACH};
 }
 
+static void clear_row(const pass *w, int v, int64_t t, int64_t row) {
+  const rnl_row_operand o = operand(w, v, t, row);
+  memset(o.data, 0, (size_t)(w->s->program->value[v].width * size_of(w)));
+}
+
+/* The number of sequences that go on at step `time` is not of rows in a row: a mask each. */
+static bool ended(const rnl_program_store *s, int64_t row, int64_t time) {
+  return s->lengths && time >= s->lengths[row];
+}
+
 static void run_row_op(const pass *w, const rnl_row_op *op) { rnl_kernels_of(w->s->f64)->row_op(op); }
 
 static int64_t units_of(const rnl_program *p, const rnl_instruction *f) {
@@ -63,7 +73,7 @@ static int64_t units_of(const rnl_program *p, const rnl_instruction *f) {
 }
 
 /* An elementwise instruction at local step t on rows row .. row + rows - 1. */
-static void elementwise(const pass *w, const rnl_instruction *f, int64_t t, int64_t row, int64_t rows) {
+static void on_rows(const pass *w, const rnl_instruction *f, int64_t t, int64_t row, int64_t rows) {
   const rnl_program *p = w->s->program;
   rnl_row_op op = {.code = (rnl_row_code)f->op, .kind = f->kind, .side = f->side, .add = f->add, .rows = rows,
                    .width = units_of(p, f)};
@@ -74,9 +84,24 @@ static void elementwise(const pass *w, const rnl_instruction *f, int64_t t, int6
   run_row_op(w, &op);
 }
 
-/* The number of sequences that go on at step `time` is not of rows in a row: a mask each. */
-static bool ended(const rnl_program_store *s, int64_t row, int64_t time) {
-  return s->lengths && time >= s->lengths[row];
+/* The same on the pass's rows. Sequences that have ended are left out, and what they would have written is zero: a cell
+ * may divide zero by zero there, and a product sums over all rows. Sums over rows take all, of zeros. */
+static void elementwise(const pass *w, const rnl_instruction *f, int64_t t) {
+  const rnl_program *p = w->s->program;
+  const int64_t time = w->s->first + t, last = w->row + w->rows;
+  if (!w->s->lengths || time < w->s->min_length ||
+      p->value[rnl_program_base(p, f->out[0])].kind == RNL_VALUE_WEIGHT_GRAD) {
+    on_rows(w, f, t, w->row, w->rows);
+    return;
+  }
+  for (int64_t r = w->row, end; r < last; r = end) {
+    const bool over = ended(w->s, r, time);
+    for (end = r + 1; end < last && ended(w->s, end, time) == over; end++) {}
+    if (!over) on_rows(w, f, t, r, end - r);
+    for (int k = 0; over && !f->add && k < 3; k++)
+      for (int64_t i = r; f->out[k] >= 0 && operand(w, f->out[k], t, r).data && i < end; i++)
+        clear_row(w, f->out[k], t, i);
+  }
 }
 
 /* ---- products ------------------------------------------------------------------------------- */
@@ -195,11 +220,6 @@ static void activate_late(const pass *w, const rows_instruction *r) {
 
 /* ---- sequences that have ended, and outputs ------------------------------------------------- */
 
-static void clear_row(const pass *w, int v, int64_t t, int64_t row) {
-  const rnl_row_operand o = operand(w, v, t, row);
-  memset(o.data, 0, (size_t)(w->s->program->value[v].width * size_of(w)));
-}
-
 /* Next states are zero where a sequence has ended. */
 static void mask_states(const pass *w, int64_t t) {
   const rnl_program *p = w->s->program;
@@ -272,7 +292,7 @@ static void run_step(const pass *w, const rows_list *list, int64_t t) {
     const rows_instruction *r = &list->step[i];
     if (r->phase != ROWS_STEP) continue;
     if (r->f->op == RNL_OP_AFFINE) run_affine(w, r, t);
-    else elementwise(w, r->f, t, w->row, w->rows);
+    else elementwise(w, r->f, t);
   }
   if (w->backward) return;
   if (some_end) mask_states(w, t);
@@ -284,7 +304,7 @@ static void run_chunk(const pass *w, const rows_list *list) {
   for (int i = 0; i < list->n; i++) {
     const rows_instruction *r = &list->step[i];
     if (r->phase == ROWS_AHEAD)
-      for (int64_t t = w->from; t < w->from + w->steps; t++) elementwise(w, r->f, t, w->row, w->rows);
+      for (int64_t t = w->from; t < w->from + w->steps; t++) elementwise(w, r->f, t);
     ahead = ahead || r->hoists;
     late = late || r->phase == ROWS_LATE;
   }

@@ -111,6 +111,22 @@ static inline rnl_program *program_gru(program_sizes n) {
   return p;
 }
 
+/* It divides x U by itself, which past a sequence's end is zero by zero:  h = tanh(a^2 / a + h(t-1) W + b), a = x U. */
+static inline rnl_program *program_ratio(program_sizes n) {
+  rnl_program *p = rnl_program_new("ratio");
+  const int x = rnl_program_sequence(p, n.input), h = rnl_program_state(p, "h", n.hidden);
+  const int U = rnl_program_weight(p, "U", n.input, n.hidden), W = rnl_program_weight(p, "W", n.hidden, n.hidden);
+  const int b = rnl_program_weight(p, "b", 0, n.hidden), V = rnl_program_weight(p, "V", n.hidden, n.output);
+  const int a = rnl_program_mm(p, x, U);
+  const int ratio = rnl_program_binary(p, RNL_BINARY_DIV, rnl_program_unary(p, RNL_UNARY_SQUARE, a), a);
+  const int sum = rnl_program_binary(p, RNL_BINARY_ADD, ratio, rnl_program_mm(p, h, W));
+  const int next = rnl_program_unary(p, RNL_UNARY_TANH, rnl_program_binary(p, RNL_BINARY_ADD, sum, b));
+  rnl_program_next(p, h, next);
+  rnl_program_emit(p, "h", next);
+  rnl_program_emit(p, "y", rnl_program_mm(p, rnl_program_binary(p, RNL_BINARY_MUL, ratio, next), V));
+  return p;
+}
+
 /* A cell of no use but with everything: a peephole by a vector weight, a scalar weight, constants, a layer
  * normalisation from sums, division, minimum and maximum, perhaps a stopped gradient (then no true one), slices
  * that overlap, a row, a state that only shifts another, and two reads of one product. */

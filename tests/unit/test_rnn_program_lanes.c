@@ -25,6 +25,7 @@ static void test_cells(void **state) {
       check("lstm", program_lstm(n), c);
       check("lstm spelled", program_lstm_spelled(n), c);
       check("gru", program_gru(n), c);
+      check("ratio", program_ratio(n), c);
       if (dtype) check("odd", program_odd(n, option & 1), c); /* it divides by a small variance */
     }
 }
