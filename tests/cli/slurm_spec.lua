@@ -382,6 +382,25 @@ describe("a task", function()
     assert.same(here, outcome "s-sweep-1")
   end)
 
+  it("proposes with --deterministic as if it knew what others claimed before it", function()
+    local words = "sweep s.lua lr --sampler tpe --deterministic --trials 24 --keep none"
+    local function points(name)
+      local list = {}
+      for _, trial in ipairs(cli.json(run("export " .. name .. " --format json").out)) do
+        list[trial.trial] = trial.lr
+      end
+      return list
+    end
+    run(words .. " --launcher slurm --json")
+    cli.shell(("mkdir %s/results/s-sweep-1/claims"):format(cli.dir))
+    cli.write(cli.dir .. "/results/s-sweep-1/claims/20", "2\n") -- slot 2 claims it and is slow
+    for slot = 1, 2 do assert.equal(0, run(("worker results/s-sweep-1 %d --self --quiet"):format(slot)).code) end
+    assert.matches('"config": 20,', cli.read(cli.dir .. "/results/s-sweep-1/journal-2000.jsonl"))
+    run(words .. " --quiet")
+    assert.equal(24, #points "s-sweep-2")
+    assert.same(points "s-sweep-2", points "s-sweep-1")
+  end)
+
   it("stops for what failed in another one, with --fail-fast", function()
     cli.write(cli.dir .. "/s.lua", (script:gsub("local n = 0", "if p.work == 2 then error 'no' end %0")))
     run "sweep s.lua work=2,1,3,4,5 --sampler grid --keep none --fail-fast --launcher slurm --json"

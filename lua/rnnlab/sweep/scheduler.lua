@@ -164,8 +164,20 @@ function Scheduler:may_propose()
   return number
 end
 
+-- A proposal also keeps away from those before it in its wave. What another slot has claimed of these and not proposed
+-- yet, or not where it could be read, is found here as it is found there: by the waves before.
+function Scheduler:fill_in_wave(number)
+  local limit = self:limit(number)
+  if not (self.slot and self.learns and limit) then return end
+  for before = limit + 1, number - 1 do
+    local point = not self.ledger.configs[before] and self.study:propose(before - 1, limit)
+    if point then self.study:put(before - 1, point, "running") end
+  end
+end
+
 -- Propose a configuration and queue its trials; the journal's line is added to `lines`.
 function Scheduler:propose(number, lines)
+  self:fill_in_wave(number)
   local point = self.study:propose(number - 1, self:limit(number))
   if not point then
     self.exhausted = true

@@ -64,8 +64,12 @@ function worker.fed(options)
     local done, problem = pcall(self.run, self, message, function(line) core.sweep.worker_write("R" .. line) end,
       function(question)
         core.sweep.worker_write(question)
-        local answer = self:hear()
-        if not answer then error("the coordinator is gone", 0) end
+        local answer, reason = self:hear()
+        if not answer and reason ~= "stop" then -- the coordinator is gone, which is no failure of the trial
+          self.journal:close()
+          os.exit(0)
+        end
+        if not answer then error("stopped", 0) end
         return answer:sub(2)
       end, core.sweep.worker_write)
     if core.stop_requested() then
