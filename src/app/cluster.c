@@ -42,8 +42,9 @@ const rnl_command rnl_command_cancel = {
   .usage = "SWEEP [options]",
   .summary = "end a sweep's jobs on a cluster",
   .about =
-    "Cancels all jobs of the sweep that run or wait, and collects what they have done. rnnlab resume SWEEP\n"
-    "submits it again, --launcher local runs the rest here.",
+    "Cancels all jobs of the sweep that run or wait, waits until they have ended (they write checkpoints\n"
+    "first; 30 seconds at most), and collects what they have done. rnnlab resume SWEEP submits it again,\n"
+    "--launcher local runs the rest here.",
   .examples = "  rnnlab cancel last",
   .options = (const rnl_option *const[]){&rnl_option_quiet, NULL},
   .min_words = 1,

@@ -144,16 +144,20 @@ static bool wants_most(const json_t *objective) {
   return text && strncmp(text, "max:", 4) == 0;
 }
 
-/* The best configuration by the mean of its trials, all of which must have finished with a number; json null: none. */
+/* The best configuration by the mean of its trials, all of which must have finished with a number; json null: none.
+ * What sweep.json says of one that runs, or that nobody has closed, is from before it was gone on with. */
 static json_t *best_of(sqlite3 *db, const rnl_run_record *record) {
   json_t *best = json_object_get(record->json, "best");
-  if (json_is_object(best)) return json_incref(best);
+  const char *status = json_string_value(json_object_get(record->json, "status"));
+  bool closed = !record->died && status && strcmp(status, "running") != 0;
+  if (closed && json_is_object(best)) return json_incref(best);
+  json_int_t repeats = json_integer_value(json_object_get(json_object_get(record->json, "plan"), "repeats"));
   char sql[512];
   snprintf(sql, sizeof sql,
            "SELECT config, min(number), avg(value1), count(*) FROM trials WHERE sweep = ? GROUP BY config"
-           " HAVING sum(status <> 'finished' OR kind1 IS NULL OR kind1 <> 'real') = 0"
+           " HAVING sum(status <> 'finished' OR kind1 IS NULL OR kind1 <> 'real') = 0 AND count(*) >= %lld"
            " ORDER BY avg(value1) %s, config LIMIT 1",
-           wants_most(json_object_get(record->json, "objective")) ? "DESC" : "ASC");
+           (long long)repeats, wants_most(json_object_get(record->json, "objective")) ? "DESC" : "ASC");
   sqlite3_stmt *s = rnl_db_prepare(db, sql);
   json_t *out = NULL;
   int code = SQLITE_ERROR;

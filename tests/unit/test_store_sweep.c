@@ -173,6 +173,29 @@ static size_t count_trials(const rnl_sweep_source *source) {
   return count;
 }
 
+/* A sweep that goes on has the best of what it had then in its file; its trials know better. */
+static void test_best_of_a_sweep_that_goes_on(void **state) {
+  (void)state;
+  static const struct { const char *status; int config; } cases[] = {{"finished", 7}, {"running", 3}};
+  rnl_trial_row rows[] = {row_of(1, 1, RNL_RUN_FINISHED, .01), row_of(3, 2, RNL_RUN_FINISHED, .5),
+                          row_of(4, 2, RNL_RUN_FINISHED, .4), row_of(5, 3, RNL_RUN_FINISHED, .3),
+                          row_of(6, 3, RNL_RUN_FINISHED, .2)};
+  for (size_t i = 0; i < 2; i++) {
+    make_sweep("a", cases[i].status, "val_loss");
+    rnl_run_record sweep;
+    must(rnl_store_find(&sweep, test_folder, i ? "a-sweep-2" : "a-sweep-1", RNL_FIND_SWEEP, &err));
+    json_t *head = json_pack("{s:{s:i}, s:{s:i, s:f}}", "plan", "repeats", 2, "best", "config", 7, "value", .9);
+    must(rnl_sweep_write(&sweep, head, &err));
+    must(rnl_index_add_sweep(test_folder, sweep.name, 5, rows, &err));
+    json_t *list = list_all(NULL), *best = json_object_get(json_array_get(list, i), "best");
+    /* Configuration 1 has one repeat of two. */
+    assert_int_equal(json_integer_value(json_object_get(best, "config")), cases[i].config);
+    json_decref(list);
+    json_decref(head);
+    rnl_run_record_free(&sweep);
+  }
+}
+
 static void test_journals_are_read_when_they_changed(void **state) {
   (void)state;
   rnl_sweep_source source = { .load = load };
@@ -470,7 +493,8 @@ static void test_changed_files(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_test_folder, remove_test_folder)
-    IN_FOLDER(test_trials), IN_FOLDER(test_journals_are_read_when_they_changed), IN_FOLDER(test_a_thousand_trials),
+    IN_FOLDER(test_trials), IN_FOLDER(test_best_of_a_sweep_that_goes_on),
+    IN_FOLDER(test_journals_are_read_when_they_changed), IN_FOLDER(test_a_thousand_trials),
     IN_FOLDER(test_find), IN_FOLDER(test_notes), IN_FOLDER(test_remove), IN_FOLDER(test_how_far_it_got),
     IN_FOLDER(test_older_schema), IN_FOLDER(test_changed_files),
   };

@@ -80,7 +80,8 @@ end
 
 -- ---- submitting ---------------------------------------------------------------------------------
 
-local function submit(sweep, plan, most, options)
+-- done: trials that have ended before.
+local function submit(sweep, plan, most, options, done)
   local before = #slurm.jobs(sweep.dir)
   sweep:write { status = "running", process = { host = "Slurm", jobs = before }, submitted = os.time(), plan = plan }
   local ok, job, behind, tasks = pcall(slurm.submit, sweep.dir, plan, most)
@@ -95,7 +96,8 @@ local function submit(sweep, plan, most, options)
     out(core.json.encode { sweep = sweep.name, dir = sweep.dir, status = "running", planned = plan.planned, job = job,
       collect = behind, tasks = tasks }, "\n")
   elseif not options.quiet then
-    out(("%s   %s in %s of Slurm's job %d; job %d collects\n"):format(sweep.name, text.count(plan.planned, "trial"),
+    out(("%s   %s%s in %s of Slurm's job %d; job %d collects\n"):format(sweep.name,
+      done > 0 and text.thousands(plan.planned - done) .. " of " or "", text.count(plan.planned, "trial"),
       text.count(tasks, "task"), job, behind))
     out(("  how it stands: rnnlab sweep-status %s; to end it: rnnlab cancel %s\n"):format(sweep.name, sweep.name))
     out("  everything in ", sweep.dir, "/\n")
@@ -119,7 +121,7 @@ function cluster.sweep(plan, ctx, study, asked, options)
     return 0
   end
   local sweep = folders.create(options.results, ctx, command().head(ctx, plan))
-  return submit(sweep, plan, most, options)
+  return submit(sweep, plan, most, options, 0)
 end
 
 -- rnnlab resume SWEEP of one that was submitted, and of which nothing runs or waits any more.
@@ -137,7 +139,7 @@ function cluster.resume(sweep, options)
     out(("%s   all of %s have ended\n"):format(sweep.name, text.count(plan.planned, "trial")))
     return 0
   end
-  return submit(sweep, plan, slurm.array_size(), options)
+  return submit(sweep, plan, slurm.array_size(), options, ledger.done)
 end
 
 -- ---- meanwhile ----------------------------------------------------------------------------------
@@ -247,6 +249,23 @@ function cluster.collect(options)
   return 0
 end
 
+local patience, patience_unsaid = 30, 3 -- seconds that cancelled tasks get to end in; Slurm kills them after 30
+
+-- Wait for tasks that were cancelled: they write checkpoints of what they were at. Returns the tasks.
+local function wait_for_end(sweep, options)
+  local began, said = core.host.monotonic(), options.quiet
+  while true do
+    local tasks = tasks_of(sweep)
+    local waited = core.host.monotonic() - began
+    if not tasks or #active(tasks) == 0 or waited > patience or core.stop_requested() then return tasks end
+    if waited > patience_unsaid and not said then
+      said = true
+      command().warn("waiting up to %d seconds for %s to end", patience, told(active(tasks)))
+    end
+    core.host.run({ "sleep", "0.3" }, { stopping = true })
+  end
+end
+
 -- rnnlab cancel SWEEP
 function cluster.cancel(options)
   local sweep = find(options)
@@ -263,13 +282,15 @@ function cluster.cancel(options)
   if #words > 1 then
     local code, said = core.host.run(words)
     if code ~= 0 then errors.failure("%s: scancel failed: %s", sweep.name, text.one_line(said)) end
+    tasks = wait_for_end(sweep, options) or tasks
   end
   local ledger = command().collect(sweep, "interrupted")
   if options.json then
-    tell(sweep, ledger, (tasks_of(sweep)), nil, options)
+    tell(sweep, ledger, tasks, nil, options)
   elseif not options.quiet then
     out(("%s   %s; %s of %s done. rnnlab resume %s goes on\n"):format(sweep.name,
-      #words > 1 and "jobs " .. table.concat(words, " ", 2) .. " cancelled" or "nothing of it ran any more",
+      #words > 1 and (#words > 2 and "jobs " or "job ") .. text.list({ table.unpack(words, 2) }) .. " cancelled"
+        or "nothing of it ran any more",
       text.thousands(ledger.done), text.count(ledger.plan.planned, "trial"), sweep.name))
   end
   return 0

@@ -112,7 +112,8 @@ local function close(sweep, ledger, ending, seconds, problem, index)
   local status = (ending == "finished" or ending == "failed" or ending == "running") and ending or "interrupted"
   sweep:write { status = status, ended = status ~= "running" and core.host.now_iso() or nil,
     objective = not sweep.json.objective and ledger.objective and core.json.array { ledger.objective } or nil,
-    wall_s = (tonumber(sweep.json.wall_s) or 0) + seconds, best = best_of(ledger, sweep.dir),
+    wall_s = (seconds > 0 or sweep.json.wall_s) and (tonumber(sweep.json.wall_s) or 0) + seconds or nil,
+    best = best_of(ledger, sweep.dir),
     counts = next(ledger.counts) and ledger.counts or nil,
     error = problem and problem.message or sweep.json.error and core.json.null or nil }
   if status == "finished" or ledger.done == ledger.plan.planned then
@@ -293,7 +294,10 @@ function command.collect(sweep, status, index)
   if status == "finished" and sweep.json.status ~= "finished" then
     local unkept = require("rnnlab.sweep.keep").settle(sweep, ledger, study)
     if unkept then warn("a run folder could not be kept: %s", unkept) end
-    seconds = math.max(0, text.moment(core.host.now_iso()) - text.moment(sweep.json.started))
+  end
+  if status ~= "running" and (sweep.json.status == "running" or not sweep.json.wall_s) then
+    local began = sweep.json.submitted or text.moment(sweep.json.started)
+    seconds = math.max(0, text.moment(core.host.now_iso()) - began) -- until now
   end
   close(sweep, ledger, status, seconds, nil, index)
   return ledger
