@@ -68,3 +68,38 @@ describe("a trial's time", function()
     end
   end)
 end)
+
+describe("a worker whose coordinator is killed", function()
+  before_each(cli.fresh)
+  after_each(cli.clean)
+
+  it("records nothing of trials that a pruner was to be asked about", function()
+    cli.write(cli.dir .. "/s.lua", [[
+      local r = require "rnnlab"
+      return r.experiment {
+        params = { lr = r.real(.01, 1e-4, 1, "log"), epochs = 40 },
+        data = function(p, rng) return { train = { x = rng:uniform(2, 6, 1), y = rng:uniform(2, 6, 1) } } end,
+        model = function(p) return r.rnn("elman", 1, 2, 1) end,
+        loss = "mse", figures = false,
+        on_epoch = HOOK,
+      }]])
+    local text = cli.read(cli.dir .. "/s.lua")
+    for _, hook in ipairs { "nil", "function() end" } do
+      cli.write(cli.dir .. "/s.lua", (text:gsub("HOOK", hook)))
+      object(cli.run "sweep s.lua lr=.1,.2 --keep none --json")
+      local dir = cli.dir .. "/results/s-sweep-" .. (hook == "nil" and 1 or 2)
+      -- As a worker's coordinator says it, which then is gone before it answers the second question.
+      local trials = {}
+      for n = 1, 2 do
+        trials[n] = ('{"trial": %d, "config": %d, "seed": 1, "params": {}, "overrides": ["lr=.%d", "seed=1"]}'):format(n,
+          n, n)
+      end
+      cli.write(cli.dir .. "/said", ('{"script": "s.lua", "copy": "%s", "pruning": true, "trials": [%s]}\n=5\n=5\n')
+        :format(dir, table.concat(trials, ", ")))
+      cli.shell(("cd %s; %s worker %s 9 --parent $$ 3<said 4>told"):format(cli.quote(cli.dir), cli.quote(cli.program),
+        dir))
+      assert.equal(3, select(2, cli.read(cli.dir .. "/told"):gsub('"step"', "")), hook) -- it did ask
+      assert.equal("", cli.read(dir .. "/journal-9.jsonl") or "", hook)
+    end
+  end)
+end)
