@@ -586,8 +586,8 @@ end
 -- keep =, checkpoint = { folder =, writer =, every =, fence = }, trials = { { trial =, config =, seed =, params =,
 -- overrides = {...}, from = names of checkpoints?, fence = }, ... } }.
 -- ask("R" .. JSON) tells of a trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop", the
--- step of the next question (step 0: before the first), or "gone" where nobody answers; "W": a warning, "G": what goes on, "C": a checkpoint was
--- written.
+-- step of the next question (step 0: before the first), or "gone" where nobody answers; "W": a warning, "G": what goes
+-- on, "C": a checkpoint was written.
 function trial.run(message, ask)
   local order = core.json.decode(message)
   local joining, others = {}, {}

@@ -91,8 +91,8 @@ describe("a worker whose coordinator is killed", function()
       -- As a worker's coordinator says it, which then is gone before it answers the second question.
       local trials = {}
       for n = 1, 2 do
-        trials[n] = ('{"trial": %d, "config": %d, "seed": 1, "params": {}, "overrides": ["lr=.%d", "seed=1"]}'):format(n,
-          n, n)
+        trials[n] = ('{"trial": %d, "config": %d, "seed": 1, "params": {}, "overrides": ["lr=.%d", "seed=1"]}')
+          :format(n, n, n)
       end
       cli.write(cli.dir .. "/said", ('{"script": "s.lua", "copy": "%s", "pruning": true, "trials": [%s]}\n=5\n=5\n')
         :format(dir, table.concat(trials, ", ")))
