@@ -21,7 +21,6 @@ local training = require "rnnlab.training"
 local trial = {}
 
 local curve_points = 64
-local gone = false -- nobody is there any more to be asked: nothing of this message is told
 local slice = .5 -- seconds an ensemble trains in one C call; the stop flag ends it earlier
 
 -- ---- a member: one trial ------------------------------------------------------------------------
@@ -191,7 +190,7 @@ end
 
 -- What it failed of.
 function Member:fail(problem)
-  if core.stop_requested() or gone then error(problem, 0) end -- nothing is told: it will be run again
+  if core.stop_requested() then error(problem, 0) end -- nothing is told: it will be run again
   local message = errors.is(problem) and problem.message or tostring(problem)
   self:tell { status = is_out_of_memory(message) and "oom" or "failed", error = text.one_line(message) }
 end
@@ -330,8 +329,6 @@ local function ask_pruner(group, step)
   local answer = group.ask("?" .. core.json.encode { config = group.config, step = step,
     value = n > 0 and sum / n or 0 / 0, repeats = n })
   if answer == "stop" then return true end
-  gone = answer == "gone"
-  if gone then error("the coordinator is gone", 0) end
   group.next = math.tointeger(tonumber(answer))
   return false
 end
@@ -497,7 +494,7 @@ local function run_side_by_side(members, groups)
       if saver then saver:write() end
       error(problem, 0)
     end
-    if #members == 1 or gone then
+    if #members == 1 then
       members[1]:fail(errors.is(problem) and problem or tostring(problem))
       return true
     end
@@ -585,9 +582,9 @@ end
 -- message: JSON of { script =, cwd =, copy =, trust =, objective = { { name =, direction = } }?, pruning =, test =,
 -- keep =, checkpoint = { folder =, writer =, every =, fence = }, trials = { { trial =, config =, seed =, params =,
 -- overrides = {...}, from = names of checkpoints?, fence = }, ... } }.
--- ask("R" .. JSON) tells of a trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop", the
--- step of the next question (step 0: before the first), or "gone" where nobody answers; "W": a warning, "G": what goes
--- on, "C": a checkpoint was written.
+-- ask("R" .. JSON) tells of a trial's end; ask("?" .. JSON of { config, step, value, repeats }) is answered "stop" or
+-- the step of the next question (step 0: before the first); "W": a warning, "G": what goes on, "C": a checkpoint was
+-- written.
 function trial.run(message, ask)
   local order = core.json.decode(message)
   local joining, others = {}, {}
