@@ -65,6 +65,13 @@ typedef struct rnl_tangents {
   const double *rows;
 } rnl_tangents;
 
+/* Memory where a node keeps what it made of data alone (rnl_in_unchanged). */
+typedef struct rnl_kept {
+  void *place; /* address of the pointer to it, of whatever type */
+  size_t bytes;
+} rnl_kept;
+enum { RNL_MAX_KEPT = 32 };
+
 struct rnl_op {
   const char *name;      /* as in messages: "mm" */
   int min_in, max_in, n_out;
@@ -94,6 +101,9 @@ struct rnl_op {
   /* Input i holding a sequence a row of its first dimension: whether so does every output, row b being made of that row
    * b alone, so that a batch can be computed part by part. NULL: no. */
   bool (*by_rows)(const rnl_node *node, int i);
+  /* All such memory of the node, at most RNL_MAX_KEPT pieces; how many. Between two passes they may be exchanged for
+   * others of as many bytes, zeroed when new and on lines of 64 bytes, that belong to other data. NULL: none. */
+  int (*kept)(const rnl_node *node, rnl_kept *out);
   /* The layout in which input i is taken without repacking, so that data can be laid out once. NULL:
    * any will do. */
   rnl_layout (*wants)(const rnl_node *node, int i);
@@ -135,7 +145,8 @@ int rnl_threads_wanted(void);
 int rnl_threads_set_wanted(int threads);
 
 /* Whether what an op made of input i alone in the forward pass before still holds: a leaf that is no parameter, and the
- * owner of the plan under way says that its data have not changed (rnl_plan_changed). */
+ * owner of the plan under way says that its data have not changed (rnl_plan_changed). What is kept so stands in
+ * rnl_op.kept. */
 bool rnl_in_unchanged(const rnl_node *node, int i);
 /* For the plan: whether data are as they were, in the pass under way; returns what it was. Per thread. */
 bool rnl_set_data_unchanged(bool unchanged);

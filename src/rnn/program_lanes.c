@@ -187,6 +187,7 @@ static void bind_list(const rnl_program_store *s, const lanes *l, const rnl_lane
   for (int k = 0; k < p->n_states; k++) key[n++] = backward ? s->final_grad[k] : NULL;
   rnl_lane_program *program = &bound->program;
   program->min_length = s->min_length;
+  program->lengths = s->lengths;
   if (bound->bound && bound->first == s->first && bound->steps == s->steps && memcmp(key, bound->key, sizeof key) == 0)
     return;
   memcpy(bound->key, key, sizeof key);

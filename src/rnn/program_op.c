@@ -139,7 +139,7 @@ static rnl_status prepare_store(rnl_node *node, rnl_program_store *s, const rnl_
   s->n_segments = (s->time + s->segment - 1) / s->segment;
   s->min_length = s->time;
   if (given(node, rnl_program_lengths(p)) &&
-      !(s->lengths = rnl_alloc((size_t)s->batch, sizeof *s->lengths)))
+      !(s->lengths = rnl_alloc((size_t)s->batch + 1, sizeof *s->lengths)))
     return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for lengths");
 
   for (int k = 0; k < p->n_outputs; k++) {
@@ -299,7 +299,8 @@ static rnl_status take_inputs(const rnl_node *node, rnl_program_store *s, rnl_er
   const rnl_program *p = s->program;
   const bool same_lengths = rnl_in_unchanged(node, rnl_program_lengths(p));
   if (s->lengths && !same_lengths)
-    RNL_TRY(rnl_program_read_lengths(node, s->batch, s->time, s->lengths, &s->min_length, err));
+    RNL_TRY(rnl_program_read_lengths(node, s->batch, s->time, s->lengths, &s->lengths[s->batch], err));
+  if (s->lengths) s->min_length = s->lengths[s->batch];
   for (int k = 0; k < p->n_sequences; k++) {
     if (same_lengths && rnl_in_unchanged(node, k)) continue; /* as copied and cleared before */
     if (s->packed[k]) RNL_TRY(rnl_tensor_copy(&s->sequence[k], rnl_in(node, k), err));
@@ -450,6 +451,19 @@ static rnl_layout wants(const rnl_node *node, int input) {
   return attrs->regime == RNL_REGIME_SMALL ? RNL_LAYOUT_LANES : RNL_LAYOUT_TIME;
 }
 
+/* Sequences as packed, and the lengths. */
+static int kept(const rnl_node *node, rnl_kept *out) {
+  program_run *run = run_of(node);
+  rnl_program_store *s = &run->store;
+  int n = 0;
+  if (run->reference) return 0;
+  for (int k = 0; k < s->program->n_sequences; k++)
+    if (s->packed[k] && !node->in[k]->creator)
+      out[n++] = (rnl_kept){&s->sequence[k].storage->data, s->sequence[k].storage->bytes};
+  if (s->lengths) out[n++] = (rnl_kept){&s->lengths, (size_t)(s->batch + 1) * sizeof *s->lengths};
+  return n;
+}
+
 /* Not the weights, nor a state that is one for all sequences. */
 static bool by_rows(const rnl_node *node, int i) {
   const rnl_program *p = program_of(node);
@@ -469,6 +483,7 @@ const rnl_op rnl_op_program = {
     .jvp = jvp,
     .jvp_many = rnl_program_jvp_many,
     .by_rows = by_rows,
+    .kept = kept,
     .wants = wants,
     .release = release,
     .bytes = bytes,

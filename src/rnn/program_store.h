@@ -47,7 +47,7 @@ typedef struct rnl_program_store {
   bool output_aliased[RNL_PROGRAM_OUTPUTS];  /* the output's storage is where the value lies: nothing to copy */
   bool state_aliased[RNL_PROGRAM_STATES];    /* its steps lie in an output's storage, with one slot before it */
   char *weight_grad[RNL_PROGRAM_WEIGHTS];    /* vectors: per sequence sums [width * pitch] */
-  int64_t *lengths;                          /* [batch], or NULL: all are `time` */
+  int64_t *lengths;                          /* [batch] and the least of them, or NULL: all are `time` */
   int64_t min_length;
   char *final_pack[RNL_PROGRAM_STATES];      /* [width * pitch], where lengths are given */
   char *final_grad[RNL_PROGRAM_STATES];      /* final_pack, or NULL: no gradient arrives */

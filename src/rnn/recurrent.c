@@ -303,6 +303,18 @@ static rnl_status backward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
   return rnl_recurrent_backward_pair((rnl_node *[]){a, b}, &n, err);
 }
 
+/* x in the layer's layout, cleared past the lengths, and these. */
+static int kept(const rnl_node *node, rnl_kept *out) {
+  const rnl_tensor *packed = &node->work[RNL_RECURRENT_PACKED], *x = rnl_in(node, RNL_RECURRENT_X);
+  int n = 0;
+  if (packed->storage && !node->in[RNL_RECURRENT_X]->creator)
+    out[n++] = (rnl_kept){&packed->storage->data, packed->storage->bytes};
+  if (node->own)
+    out[n++] = (rnl_kept){(void *)(uintptr_t)&node->own,
+                          sizeof(rnl_recurrent_lengths) + (size_t)x->size[0] * sizeof(int64_t)};
+  return n;
+}
+
 static rnl_layout wants(const rnl_node *node, int input) {
   return input == RNL_RECURRENT_X ? arrangement_of(node)->layout : RNL_LAYOUT_STRIDED;
 }
@@ -327,6 +339,7 @@ const rnl_op rnl_op_recurrent = {
     .forward_pair = forward_pair,
     .backward_pair = backward_pair,
     .by_rows = by_rows,
+    .kept = kept,
     .wants = wants,
     .release = release,
 };

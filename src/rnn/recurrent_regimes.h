@@ -26,6 +26,7 @@ static inline int64_t rnl_recurrent_steps(const rnl_node *node, const rnl_recurr
   return lengths ? lengths->of[b] : n->time;
 }
 
+enum { RNL_RECURRENT_PACKED = 0 }; /* x in node->work, where it is packed */
 /* x as the arrangement takes it: `packed` holds a copy where the layout differs or lengths are given, for what lies
  * past a sequence's end, a NaN perhaps, is not to be met in a product. */
 rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err);

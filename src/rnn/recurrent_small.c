@@ -6,7 +6,7 @@
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
-  WORK_X = 0,   /* x in lanes, where it is not, or is to be cleared past the lengths */
+  WORK_X = RNL_RECURRENT_PACKED,   /* x in lanes, where it is not, or is to be cleared past the lengths */
   WORK_STATE0,  /* [feedback][lanes] */
   WORK_DA,      /* [kept][hidden][lanes] (kernel.h); borrowed, as all from here on */
   WORK_DR,      /* [kept][output][lanes], where it is not dy */

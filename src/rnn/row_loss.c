@@ -413,6 +413,17 @@ static rnl_status jvp(rnl_node *node, const rnl_tensor *const *in, const rnl_ten
   return RNL_OK;
 }
 
+/* The weights and classes of the rows, and the sum of the weights. */
+static int kept(const rnl_node *node, rnl_kept *out) {
+  const bool by_data = given(node, RNL_ROW_LOSS_MASK) || given(node, RNL_ROW_LOSS_LENGTHS) ||
+                       node->work[WORK_CLASS].storage;
+  int n = 0;
+  if (!node->work[WORK_WEIGHT].storage || !by_data) return 0; /* else the same in any batch */
+  for (int i = WORK_WEIGHT; i <= WORK_TOTAL; i++)
+    if (node->work[i].storage) out[n++] = (rnl_kept){&node->work[i].storage->data, node->work[i].storage->bytes};
+  return n;
+}
+
 /* A target laid out as the prediction needs no repacking; one of another shape stays as it is. */
 static rnl_layout wants(const rnl_node *node, int input) {
   const rnl_tensor *target = rnl_in(node, RNL_ROW_LOSS_TARGET);
@@ -421,4 +432,4 @@ static rnl_layout wants(const rnl_node *node, int input) {
 
 const rnl_op rnl_op_row_loss = {.name = "loss", .min_in = 2, .max_in = RNL_ROW_LOSS_INPUTS, .n_out = 1,
                                 .attrs_size = sizeof(rnl_row_loss_attrs), .prepare = prepare, .forward = forward,
-                                .backward = backward, .jvp = jvp, .wants = wants};
+                                .backward = backward, .jvp = jvp, .wants = wants, .kept = kept};

@@ -201,18 +201,57 @@ static const rnl_step_plan *step_of(const rnl_parts *p, int k) {
   return &p->step[k == p->n - 1 && p->step[1].plan ? 1 : 0];
 }
 
-static rnl_status make_held(rnl_parts *p, int fields, rnl_error *err) {
-  p->held = rnl_alloc((size_t)p->n * (size_t)fields, sizeof *p->held);
-  if (!p->held) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for the parts of a batch");
-  for (int k = 0; k < p->n; k++)
-    for (int i = 0; i < fields; i++) {
-      const rnl_tensor *like = rnl_value(step_of(p, k)->leaf[i]);
-      rnl_tensor *held = &p->held[k * fields + i];
-      if (like->layout == RNL_LAYOUT_STRIDED) RNL_TRY(rnl_tensor_new(held, like->dtype, like->ndim, like->size, err));
-      else
-        RNL_TRY(rnl_tensor_new_sequence(held, like->dtype, like->layout, like->size[0], like->size[1], like->size[2],
-                                        err));
-    }
+/* Call `each` with every piece of memory that belongs to the data of part k: those of the leaves, then what the nodes
+ * keep of them. */
+static rnl_status each_piece(const rnl_parts *p, int k,
+                             rnl_status (*each)(const rnl_kept *piece, rnl_tensor *held, rnl_error *err),
+                             rnl_error *err) {
+  const rnl_step_plan *step = step_of(p, k);
+  rnl_tensor *held = p->held + (int64_t)k * p->pieces;
+  int n;
+  rnl_node *const *nodes = rnl_plan_nodes(step->plan, &n);
+  for (int i = 0; i < step->n; i++) {
+    rnl_storage *leaf = rnl_value(step->leaf[i])->storage;
+    RNL_TRY(each(&(rnl_kept){&leaf->data, leaf->bytes}, held++, err));
+  }
+  for (int i = 0; i < n; i++) {
+    rnl_kept kept[RNL_MAX_KEPT];
+    const int count = nodes[i]->op->kept ? nodes[i]->op->kept(nodes[i], kept) : 0;
+    for (int j = 0; j < count; j++) RNL_TRY(each(&kept[j], held++, err));
+  }
+  return RNL_OK;
+}
+
+static rnl_status make_piece(const rnl_kept *piece, rnl_tensor *held, rnl_error *err) {
+  const int64_t doubles = (int64_t)((piece->bytes + sizeof(double) - 1) / sizeof(double));
+  return rnl_tensor_new(held, RNL_F64, 1, &doubles, err);
+}
+
+static rnl_status exchange_piece(const rnl_kept *piece, rnl_tensor *held, rnl_error *err) {
+  (void)err;
+  void *data;
+  memcpy(&data, piece->place, sizeof data);
+  memcpy(piece->place, &held->storage->data, sizeof data);
+  held->storage->data = data;
+  return RNL_OK;
+}
+
+static int pieces_of(const rnl_step_plan *step) {
+  int n, pieces = step->n;
+  rnl_node *const *nodes = rnl_plan_nodes(step->plan, &n);
+  for (int i = 0; i < n; i++) {
+    rnl_kept kept[RNL_MAX_KEPT];
+    if (nodes[i]->op->kept) pieces += nodes[i]->op->kept(nodes[i], kept);
+  }
+  return pieces;
+}
+
+static rnl_status make_held(rnl_parts *p, rnl_error *err) {
+  p->pieces = pieces_of(&p->step[0]);
+  p->held = rnl_alloc((size_t)p->n * (size_t)p->pieces, sizeof *p->held);
+  p->settled = rnl_alloc((size_t)p->n, sizeof *p->settled);
+  if (!p->held || !p->settled) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for the parts of a batch");
+  for (int k = 0; k < p->n; k++) RNL_TRY(each_piece(p, k, make_piece, err));
   return RNL_OK;
 }
 
@@ -227,9 +266,9 @@ static rnl_status make(rnl_parts *p, const rnl_trainer_options *options, const r
   for (int i = 0; i < 2 && *good; i++) {
     if (i == 1 && size[1] == size[0]) continue;
     RNL_TRY(try_record(&p->step[i], options, key, size[i], set, part, states, good, err));
-    *good = *good && same_steps(probe, &p->step[i]);
+    *good = *good && same_steps(probe, &p->step[i]) && pieces_of(&p->step[i]) == pieces_of(&p->step[0]);
   }
-  return *good && hold ? make_held(p, set->n, err) : RNL_OK;
+  return *good && hold ? make_held(p, err) : RNL_OK;
 }
 
 rnl_status rnl_parts_new(rnl_parts **out, const rnl_trainer_options *options, const rnl_step_key *key,
@@ -259,13 +298,12 @@ rnl_status rnl_parts_new(rnl_parts **out, const rnl_trainer_options *options, co
   return status;
 }
 
-static int64_t fields_of(const rnl_parts *p) { return p->step[0].n; }
-
 void rnl_parts_free(rnl_parts *p) {
   if (!p) return;
-  for (int64_t i = 0; p->held && i < p->n * fields_of(p); i++) rnl_tensor_release(&p->held[i]);
+  for (int64_t i = 0; p->held && i < (int64_t)p->n * p->pieces; i++) rnl_tensor_release(&p->held[i]);
   for (int i = 0; i < 2; i++) rnl_step_plan_release(&p->step[i]);
   rnl_free(p->held);
+  rnl_free(p->settled);
   rnl_free(p->weight);
   rnl_free(p);
 }
@@ -277,7 +315,7 @@ void rnl_parts_set_threads(rnl_parts *p, int threads) {
 
 size_t rnl_parts_bytes(const rnl_parts *p) {
   size_t bytes = 0;
-  for (int64_t i = 0; p->held && i < p->n * fields_of(p); i++) bytes += p->held[i].storage->bytes;
+  for (int64_t i = 0; p->held && i < (int64_t)p->n * p->pieces; i++) bytes += p->held[i].storage->bytes;
   return bytes;
 }
 
@@ -289,18 +327,9 @@ static rnl_step_part part_of(const rnl_parts *p, int k) {
                          .order = p->on.order ? p->on.order + from : NULL};
 }
 
-/* What part k holds goes into the leaves, and what they held into its place; so again afterwards. The storages change
- * their memory, so that views of the leaves follow. */
-static void exchange(rnl_parts *p, int k) {
-  const rnl_step_plan *step = step_of(p, k);
-  for (int64_t i = 0; i < fields_of(p); i++) {
-    rnl_storage *leaf = rnl_value(step->leaf[i])->storage, *held = p->held[k * fields_of(p) + i].storage;
-    void *data = leaf->data;
-    leaf->data = held->data;
-    held->data = data;
-  }
-  rnl_plan_changed(step->plan);
-}
+/* What part k holds goes into the leaves and the nodes, and what they held into its place; so again afterwards. The
+ * storages change their memory, so that views of the leaves follow. */
+static void exchange(rnl_parts *p, int k) { each_piece(p, k, exchange_piece, NULL); }
 
 static rnl_status load(rnl_parts *p, int k, rnl_error *err) {
   const rnl_step_part on = part_of(p, k);
@@ -325,6 +354,7 @@ rnl_status rnl_parts_hold(rnl_parts *p, rnl_error *err) {
     exchange(p, k);
     const rnl_status status = load(p, k, err);
     exchange(p, k);
+    p->settled[k] = false; /* the nodes have not seen it */
     RNL_TRY(status);
   }
   p->holds = p->set;
@@ -356,9 +386,13 @@ rnl_status rnl_parts_run(rnl_parts *p, const rnl_parts_pass *pass, double *loss,
   for (int k = 0; k < p->n && (!gradients || isfinite(*loss)); k++) {
     if (p->weight[k] == 0) continue; /* padding alone */
     if (p->holds) exchange(p, k);
+    if (p->holds && !p->settled[k]) rnl_plan_changed(step_of(p, k)->plan);
     rnl_status status = p->holds ? RNL_OK : load(p, k, err);
     if (status == RNL_OK) status = run_part(p, k, pass, add, loss, err);
-    if (p->holds) exchange(p, k);
+    if (p->holds) {
+      exchange(p, k);
+      p->settled[k] = status == RNL_OK;
+    }
     if (status != RNL_OK && k > 0)
       rnl_error_prefix(err, "sequences %lld to %lld of the batch", (long long)(k * p->size + 1),
                        (long long)(k * p->size + step_of(p, k)->key.batch));

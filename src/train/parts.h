@@ -20,7 +20,10 @@ typedef struct rnl_parts {
   rnl_step_plan step[2]; /* of `size` sequences; of the last part, recorded where that is smaller */
   double *weight;        /* [n] */
   double total;          /* of the weights */
-  rnl_tensor *held;      /* [n][fields]: the parts of a set that does not change, as the leaves take them; or NULL */
+  int pieces;
+  rnl_tensor *held;      /* [n][pieces]: the memory of the parts of a set that does not change, as the leaves take them
+                            and the nodes keep them; or NULL */
+  bool *settled;         /* [n]: the nodes have made what they keep */
   const rnl_set *holds;  /* that set, once they are filled */
   const rnl_set *set;    /* what the step under way is on */
   rnl_step_part on;
