@@ -20,8 +20,9 @@ local function from_here(record, path)
   return record.cwd .. "/" .. path
 end
 
--- How the files a run was started from compare with the copies it keeps: a list of "s.lua was edited since".
-local function edits(record, script)
+-- How the files a run or sweep was started from compare with the copies it keeps: a list of "s.lua was edited since".
+-- record: run.json or sweep.json; script: its path from here.
+function resume.edits(record, script)
   local list, sha = {}, record.sha256 or {}
   local function compare(path, hash)
     local bytes = core.host.read_file(path)
@@ -45,7 +46,7 @@ function resume.origin(found)
   local elsewhere = record.cwd and record.cwd ~= core.host.cwd()
   return { script = from_here(record, record.script), overrides = { table.unpack(record.overrides) },
     copy = found.dir, cwd = elsewhere and record.cwd or nil, trust = record.trust or false,
-    edits = edits(record, from_here(record, record.script)) }
+    edits = resume.edits(record, from_here(record, record.script)) }
 end
 
 -- ---- more epochs --------------------------------------------------------------------------------

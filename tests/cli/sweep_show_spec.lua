@@ -164,6 +164,27 @@ describe("resume SWEEP", function()
   end)
 end)
 
+describe("a script that was edited", function()
+  before_each(fresh)
+  after_each(cli.clean)
+
+  it("is not what a sweep goes on with, and a line says so", function()
+    cli.write(cli.dir .. "/part.lua", "return { add = 1 }")
+    cli.write(cli.dir .. "/m.lua", (script:gsub("^local r", "local part = require 'part'\nlocal r")
+      :gsub("cost = 2", "cost = part.add")))
+    ok "sweep m.lua a b --objective cost --sampler sobol --trials 20 --timeout 0.001s --jobs 1 --quiet"
+    cli.write(cli.dir .. "/part.lua", "return { add = 5 }")
+    local out, err = ok "resume last --json"
+    assert.matches("^rnnlab: part.lua was edited since; m%-sweep%-1 goes on with its own copy\n", err)
+    for _, trial in ipairs(cli.json(out).trials) do assert.equal(1 - trial.params.a, trial.value) end
+    cli.write(cli.dir .. "/m.lua", "")
+    out, err = ok "best m-sweep-1 --rerun 2 --json"
+    assert.matches("rnnlab: m.lua was edited since;.*\nrnnlab: part.lua was edited since;", err)
+    assert.equal(1 - cli.json(out).params.a, cli.json(out).rerun.metrics.cost.mean)
+    assert.equal("", (select(2, ok "best m-sweep-1 --rerun 1 --quiet")))
+  end)
+end)
+
 describe("mistakes about sweeps", function()
   before_each(fresh)
   after_each(cli.clean)

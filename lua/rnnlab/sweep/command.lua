@@ -256,6 +256,14 @@ function command.sweep(options)
   return go(sweep, plan, options)
 end
 
+-- Say where the script or its modules differ from the copies that a sweep runs.
+function command.tell_edits(sweep, options)
+  local script = plans.place(sweep.json.plan)
+  for _, edit in ipairs(options.quiet and {} or require("rnnlab.resume").edits(sweep.json, script)) do
+    warn("%s; %s goes on with its own copy", edit, sweep.name)
+  end
+end
+
 -- rnnlab resume SWEEP
 function command.resume(options)
   if options.overrides and options.overrides[1] then
@@ -273,6 +281,7 @@ function command.resume(options)
     errors.failure("%s has no copy of its script, so it cannot go on: it was stopped before it had begun, or the copy "
       .. "was removed", sweep.name)
   end
+  if sweep.json.status ~= "finished" then command.tell_edits(sweep, options) end
   if module.options then return cluster.resume(sweep, options) end
   local plan = sweep.json.plan
   sweep:take_over()

@@ -60,10 +60,15 @@ function Folder:propose(number, point)
   journal:write(core.json.encode { event = "proposal", config = number, values = core.json.array(point) } .. "\n")
 end
 
--- results/<experiment>-sweep-<n>/ with sweep.json and the copies.
+-- results/<experiment>-sweep-<n>/ with sweep.json and the copies. head: what sweep.json begins with (command.head).
 function folder.create(results, ctx, head)
+  local modules = modules_of(ctx.box)
+  for _, module in ipairs(modules) do
+    head.sha256.modules = head.sha256.modules or {}
+    head.sha256.modules[module.name] = core.host.sha256(module.bytes)
+  end
   local self = wrap(core.sweep.create(results, ctx.title, head), results)
-  for _, module in ipairs(modules_of(ctx.box)) do
+  for _, module in ipairs(modules) do
     if module.name == "script.lua" then
       errors.failure("a module cannot be called 'script'; the sweep keeps its script under this name")
     end

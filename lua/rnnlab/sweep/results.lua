@@ -283,6 +283,7 @@ local function rerun(stored, config, options)
   fresh.seed = plan.seed + plan.repeats
   fresh.test, fresh.keep, fresh.stop_after = true, "none", nil
   local script, cwd = plans.place(plan)
+  command.tell_edits(stored.sweep, options)
   local ctx = require("rnnlab.prepare").open { script = script, cwd = cwd, copy = stored.sweep.dir, trust = plan.trust,
     overrides = plans.overrides(plan, stored.study, config.point, 0), print = function() end }
   local sweep = folders.create(options.results or "results", ctx, command.head(ctx, fresh, {
