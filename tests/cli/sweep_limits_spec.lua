@@ -123,22 +123,6 @@ describe("slots that share a sweep's folder", function()
   end)
 end)
 
-describe("a worker", function()
-  before_each(cli.fresh)
-  after_each(cli.clean)
-
-  it("whose coordinator is gone while it waits for an answer says nothing of the trial", function()
-    script ""
-    cli.shell(("mkdir %s/sweep; cp %s/s.lua %s/sweep/script.lua"):format(cli.dir, cli.dir, cli.dir))
-    cli.write(cli.dir .. "/messages", ([[{"script": "s.lua", "cwd": "%s", "copy": "%s/sweep", "pruning": true, ]]
-      .. [["trials": [{"trial": 1, "config": 1, "seed": 1, "params": {}, "overrides": ["epochs=50"]}]}]] .. "\n=5\n")
-      :format(cli.dir, cli.dir)) -- a trial, when to ask again, and no more
-    cli.shell(("cd %s; %s worker sweep 1 --parent $$ 3<messages 4>told"):format(cli.dir, cli.quote(cli.program)))
-    assert.matches('^%?{"config": 1.-"step": 0.-\n%?{"config": 1.-"step": 5[^\n]*\n$', cli.read(cli.dir .. "/told"))
-    assert.equal("", cli.read(cli.dir .. "/sweep/journal-1.jsonl"))
-  end)
-end)
-
 describe("run folders of a sweep", function()
   before_each(cli.fresh)
   after_each(cli.clean)
