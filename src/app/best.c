@@ -17,7 +17,8 @@ const rnl_command rnl_command_best = {
     "deviation and Student's 95 % interval), and the command line that runs it again.\n"
     "\n"
     "The best of many is better than it is: it was chosen for its luck, too. --rerun 20 trains it with\n"
-    "20 seeds that no trial had, as a sweep of its own; only there test data is looked at.",
+    "20 seeds that no trial had, as a sweep of its own, which show and report know as a rerun; only there\n"
+    "test data is looked at.",
   .examples = "  rnnlab best last\n  rnnlab best tutorial8-q2-sweep-1 --rerun 20\n"
               "  rnnlab best adding-mgu-sweep-2 --json",
   .options = (const rnl_option *const[]){&rerun, &config, &rnl_option_jobs, &rnl_option_quiet, NULL},

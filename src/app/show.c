@@ -213,7 +213,9 @@ const rnl_command rnl_command_show = {
   .about =
     "Prints a stored run: status, tags and notes, parameters and seeds, metrics, versions and machine,\n"
     "and the paths of its figures. RUN is its name, a prefix that only one has, `last`, or its folder.\n"
-    "--json prints its run.json, with the tags and notes there are.",
+    "Of a sweep: how its trials ended, the space, the ranking (the whole front of two objectives), which\n"
+    "parameters mattered, and what failed; of a rerun its metrics over the seeds, test data included.\n"
+    "--json prints its run.json or sweep.json, with the tags and notes there are.",
   .examples = "  rnnlab show last\n  rnnlab show tutorial8-q2-7 --json",
   .min_words = 1,
   .max_words = 1,

@@ -60,7 +60,7 @@ const rnl_command rnl_command_sweep = {
   .settings = true,
   .min_words = 1,
   .max_words = -1,
-  .exits = "  0      done\n"
+  .exits = "  0      done, or its --timeout is over (rnnlab resume goes on)\n"
            "  1      the script is wrong, or no trial finished\n"
            "  2      the command line is wrong: no such parameter, an empty range, an objective nobody reports\n"
            "  128+n  stopped by signal n; rnnlab resume goes on",
