@@ -391,7 +391,8 @@ static void push_report(lua_State *L, const rnl_lua_trainer *box, const rnl_grad
 static int gradcheck(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  rnl_gradcheck_options options = {.samples = 64, .tolerance = rnl_lua_number_field(L, 1, "tolerance", 0)};
+  rnl_gradcheck_options options = {.samples = 64, .stop = rnl_lua_stop_flag(L),
+                                   .tolerance = rnl_lua_number_field(L, 1, "tolerance", 0)};
   if (lua_getfield(L, 1, "samples") != LUA_TNIL)
     options.samples = rnl_lua_check_whole(L, -1, 0, INT64_MAX, "samples");
   lua_settop(L, 1);

@@ -8,6 +8,10 @@
 #include "grad/jacobian.h"
 #include "kernel/kernel.h"
 
+static rnl_status go_on(const rnl_gradcheck_options *options, rnl_error *err) {
+  return options->stop && *options->stop ? rnl_fail(err, RNL_ERR_INTERRUPTED, "interrupted") : RNL_OK;
+}
+
 static rnl_status loss_at(rnl_plan *plan, rnl_var *loss, const rnl_tensor *leaf, int64_t i, double value,
                           double *out, rnl_error *err) {
   rnl_tensor_put(leaf, i, value);
@@ -29,7 +33,8 @@ static rnl_status difference(rnl_plan *plan, rnl_var *loss, const rnl_tensor *le
 }
 
 static rnl_status check_leaf(rnl_plan *plan, rnl_var *loss, rnl_var *leaf, const rnl_tensor *analytic,
-                             int64_t samples, rnl_gradcheck_entry *entry, rnl_error *err) {
+                             const rnl_gradcheck_options *options, rnl_gradcheck_entry *entry, rnl_error *err) {
+  const int64_t samples = options->samples;
   const rnl_tensor *value = rnl_value(leaf);
   memset(entry, 0, sizeof *entry);
   entry->numel = rnl_tensor_numel(value);
@@ -38,6 +43,7 @@ static rnl_status check_leaf(rnl_plan *plan, rnl_var *loss, rnl_var *leaf, const
     const int64_t i = (int64_t)((double)s * (double)entry->numel / (double)count);
     const double d = 1e-4 * fmax(1, fabs(rnl_tensor_at(value, i)));
     double coarse, fine;
+    RNL_TRY(go_on(options, err));
     RNL_TRY(difference(plan, loss, value, i, d, &coarse, err));
     RNL_TRY(difference(plan, loss, value, i, d / 2, &fine, err));
     const double numeric = fine + (fine - coarse) / 3, a = rnl_tensor_at(analytic, i);
@@ -86,19 +92,26 @@ static rnl_status check_jvp(rnl_plan *plan, int n, rnl_var *const *leaves, const
   return status;
 }
 
-/* The same in all directions, as Jacobians take them: *jvp_error grows where it is more. */
+/* The same in the directions of the elements, LANES at a time as Jacobians take them; with samples no more than
+ * MOST_BLOCKS times, spread evenly. *jvp_error grows where it is more. */
 static rnl_status check_directions(rnl_plan *plan, rnl_var *loss, int n, rnl_var *const *leaves,
-                                   const rnl_tensor *analytic, double *jvp_error, rnl_error *err) {
-  enum { LANES = 2 * RNL_KERNEL_LANES };
+                                   const rnl_gradcheck_options *options, const rnl_tensor *analytic,
+                                   double *jvp_error, rnl_error *err) {
+  enum { LANES = 2 * RNL_KERNEL_LANES, MOST_BLOCKS = 16 };
   rnl_jacobian *jacobian;
   double row[LANES];
   rnl_error ignored; /* as above */
   if (rnl_jacobian_new(&jacobian, plan, n, leaves, loss, LANES, &ignored) != RNL_OK) return RNL_OK;
   rnl_status status = RNL_OK;
-  int64_t direction = 0;
+  int64_t direction = 0, elements = 0;
+  for (int i = 0; i < n; i++) elements += rnl_tensor_numel(&analytic[i]);
+  const int64_t blocks = (elements + LANES - 1) / LANES;
+  const int64_t every = options->samples > 0 ? (blocks + MOST_BLOCKS - 1) / MOST_BLOCKS : 1;
   for (int i = 0; status == RNL_OK && i < n; i++)
     for (int64_t k = 0; status == RNL_OK && k < rnl_tensor_numel(&analytic[i]); k++, direction++) {
-      if (direction % LANES == 0) status = rnl_jacobian_block(jacobian, direction, row, err);
+      if (direction / LANES % every != 0) continue;
+      if (direction % LANES == 0) status = go_on(options, err);
+      if (status == RNL_OK && direction % LANES == 0) status = rnl_jacobian_block(jacobian, direction, row, err);
       const double expected = rnl_tensor_at(&analytic[i], k), error = fabs(row[direction % LANES] - expected);
       if (!(error / (1 + fabs(expected)) <= *jvp_error)) *jvp_error = error / (1 + fabs(expected));
     }
@@ -131,14 +144,14 @@ rnl_status rnl_gradcheck(rnl_plan *plan, rnl_var *loss, int n, rnl_var *const *l
   }
   int64_t checked = 0;
   for (int i = 0; status == RNL_OK && i < n; i++) {
-    status = check_leaf(plan, loss, leaves[i], &analytic[i], options->samples, &entries[i], err);
+    status = check_leaf(plan, loss, leaves[i], &analytic[i], options, &entries[i], err);
     if (!(entries[i].max_error <= report->max_error)) report->max_error = entries[i].max_error;
     checked += entries[i].checked;
   }
   if (status == RNL_OK) status = rnl_plan_forward(plan, err); /* values as they were */
   if (status == RNL_OK) status = check_jvp(plan, n, leaves, analytic, &report->jvp_error, err);
   if (status == RNL_OK && !isnan(report->jvp_error))
-    status = check_directions(plan, loss, n, leaves, analytic, &report->jvp_error, err);
+    status = check_directions(plan, loss, n, leaves, options, analytic, &report->jvp_error, err);
   report->ok = checked > 0 && report->max_error <= report->tolerance &&
                (isnan(report->jvp_error) || report->jvp_error <= report->tolerance);
   for (int i = 0; i < n; i++) rnl_tensor_release(&analytic[i]);

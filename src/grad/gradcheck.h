@@ -13,6 +13,7 @@
 typedef struct rnl_gradcheck_options {
   double tolerance;      /* largest error that passes; 0: 1e-7 */
   int64_t samples;       /* elements checked a tensor, spread evenly; 0: all */
+  const volatile int *stop; /* not 0: the check ends with ERR_INTERRUPTED; NULL: nothing ends it */
 } rnl_gradcheck_options;
 
 typedef struct rnl_gradcheck_entry {
@@ -25,7 +26,8 @@ typedef struct rnl_gradcheck_entry {
 typedef struct rnl_gradcheck_report {
   bool ok;                      /* every error within tolerance, and at least one element checked */
   double tolerance, max_error;
-  double jvp_error;             /* |loss. - gradient · direction| / (1 + |loss.|); NaN where an op has no jvp */
+  double jvp_error;             /* |loss. - gradient · direction| / (1 + |loss.|) along a direction of all elements and
+                                   along those of the elements, with samples some of many; NaN where an op has no jvp */
 } rnl_gradcheck_report;
 
 /* Check d loss / d leaves[i] for n leaves (parameters, or data with requires_grad) of a plan with a loss:

@@ -175,6 +175,16 @@ static void a_wrong_gradient_is_found(void **state) {
   OK(rnl_gradcheck(plan, loss, 1, &y, &options, &entry, &report, err));
   assert_false(report.ok);
   assert_true(entry.max_error > 1e-5);
+  options.samples = 1; /* fewer elements do, here of either way */
+  OK(rnl_gradcheck(plan, loss, 1, &y, &options, &entry, &report, err));
+  assert_int_equal(entry.checked, 1);
+  assert_true(entry.max_error > 1e-5 && report.jvp_error > 1e-5);
+  volatile int stop = 0;
+  rnl_error interrupted;
+  options.stop = &stop;
+  OK(rnl_gradcheck(plan, loss, 1, &y, &options, &entry, &report, err));
+  stop = 15;
+  assert_int_equal(rnl_gradcheck(plan, loss, 1, &y, &options, &entry, &report, &interrupted), RNL_ERR_INTERRUPTED);
   rnl_plan_free(plan);
   rnl_var_release(loss);
   rnl_var_release(y);
