@@ -50,6 +50,8 @@ const rnl_kernels RNL_VARIANT = {
 #if defined(__AVX512F__) && !defined(RNL_REAL_IS_DOUBLE)
     .lane_pair_forward = lane_pair_forward,
     .lane_pair_backward = lane_pair_backward,
+    .lane_pair_error = lane_pair_error,
+    .lane_pair_error_backward = lane_pair_error_backward,
 #endif
     .row_op = row_op,
     .tangent_affine = tangent_affine,

@@ -125,11 +125,15 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
   return RNL_OK;
 }
 
+static double slope_of(const rnl_node *node) {
+  return 2 * scale_of(node) * rnl_tensor_at(rnl_out_grad(node, 0), 0);
+}
+
 /* dloss/dy = 2 scale (y - target) */
 static rnl_status backward(rnl_node *node, rnl_error *err) {
   (void)err;
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
-  const double slope = 2 * scale_of(node) * rnl_tensor_at(rnl_out_grad(node, 0), 0);
+  const double slope = slope_of(node);
   for (int input = Y; input <= TARGET; input++) {
     const rnl_tensor *into = rnl_in_grad(node, input);
     if (!into) continue;
@@ -144,6 +148,44 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
     else
       rnl_scale_into(into, scale, &node->work[WORK_DIFFERENCE], node->accumulate[input]);
   }
+  return RNL_OK;
+}
+
+/* ---- two of one shape side by side ---------------------------------------------------------- */
+
+/* Where what made the predictions goes side by side. */
+static bool pairs(const rnl_node *a, const rnl_node *b) {
+  const rnl_tensor *y = rnl_in(a, Y);
+  const rnl_node *of_a = a->in[Y]->creator, *of_b = b->in[Y]->creator;
+  return of_a && of_b && of_a->op == of_b->op && of_a->op->pairs && of_a->op->pairs(of_a, of_b) &&
+         rnl_kernels_of(y->dtype == RNL_F64)->lane_pair_error && in_lanes(a) && in_lanes(b) &&
+         y->size[0] <= RNL_PAIR_LANES && rnl_tensor_same_shape(y, rnl_in(b, Y)) &&
+         !a->needs_grad[TARGET] && !b->needs_grad[TARGET] && a->accumulate[Y] == b->accumulate[Y];
+}
+
+static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
+  (void)err;
+  const rnl_tensor *y = rnl_in(a, Y);
+  double error[2];
+  rnl_kernels_of(false)->lane_pair_error(y->size[1] * y->size[2], y->size[0],
+                                         (const void *[]){rnl_tensor_data(y), rnl_tensor_data(rnl_in(b, Y))},
+                                         (const void *[]){rnl_tensor_data(rnl_in(a, TARGET)),
+                                                          rnl_tensor_data(rnl_in(b, TARGET))}, error);
+  rnl_tensor_put(rnl_out(a, 0), 0, error[0] * scale_of(a));
+  rnl_tensor_put(rnl_out(b, 0), 0, error[1] * scale_of(b));
+  return RNL_OK;
+}
+
+static rnl_status backward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
+  (void)err;
+  const rnl_tensor *y = rnl_in(a, Y), *dy = rnl_in_grad(a, Y), *dy_b = rnl_in_grad(b, Y);
+  rnl_kernels_of(false)->lane_pair_error_backward(y->size[1] * y->size[2], y->size[0],
+                                                  (const double[]){slope_of(a), slope_of(b)},
+                                                  (const void *[]){rnl_tensor_data(y), rnl_tensor_data(rnl_in(b, Y))},
+                                                  (const void *[]){rnl_tensor_data(rnl_in(a, TARGET)),
+                                                                   rnl_tensor_data(rnl_in(b, TARGET))},
+                                                  (void *[]){rnl_tensor_data(dy), rnl_tensor_data(dy_b)},
+                                                  a->accumulate[Y]);
   return RNL_OK;
 }
 
@@ -170,4 +212,5 @@ static rnl_layout wants(const rnl_node *node, int input) {
 const rnl_op rnl_op_squared_error = {.name = "squared error", .min_in = 2, .max_in = 2, .n_out = 1,
                                      .attrs_size = sizeof(rnl_loss), .prepare = prepare,
                                      .forward = forward, .backward = backward, .jvp = jvp,
+                                     .pairs = pairs, .forward_pair = forward_pair, .backward_pair = backward_pair,
                                      .wants = wants};
