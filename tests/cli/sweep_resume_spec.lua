@@ -137,7 +137,7 @@ end
 
 -- Wait until a sweep has a checkpoint; false where it ended before.
 local function has_checkpoint(name, pid)
-  for _ = 1, 1000 do
+  for _ = 1, 6000 do
     if #checkpoints(name) > 0 then return true end
     if not alive(pid) then return false end
     cli.shell "sleep .01"
@@ -342,7 +342,7 @@ describe("trials that were cut", function()
     cli.shell(("cp %s %s"):format(file, older))
     local pid = start "resume s-sweep-1 --jobs 1 --checkpoint-every .05s"
     local before = cli.read(file)
-    for _ = 1, 500 do
+    for _ = 1, 6000 do
       if cli.read(file) ~= before then break end
       cli.shell "sleep .01"
     end

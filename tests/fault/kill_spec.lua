@@ -179,10 +179,15 @@ describe("kill -9", function()
       way.took = tonumber((cli.shell "date +%s.%N")) - tonumber(began)
       way.whole, way.number = outcome(way.name .. "-1"), 1
     end
-    while kills.all < enough do
-      if kill_a_run(ways[rounds % #ways + 1], enough) then finished = finished + 1 end
-      rounds = rounds + 1
+    local function some(to)
+      while kills.all < to do
+        if kill_a_run(ways[rounds % #ways + 1], to) then finished = finished + 1 end
+        rounds = rounds + 1
+      end
     end
+    some(enough)
+    -- Where writing takes less of the time, as in a sanitizer's build, more of them, until enough came inside a write.
+    while kills.kinds.runs.inside < kills.wanted // 4 and kills.all < 4 * kills.wanted do some(kills.all + 5) end
     assert.equal(finished + #ways, #cli.json(ok("ls --json").out))
     assert.is_true(kills.kinds.runs.inside > 0, "no kill came inside a write")
   end)
@@ -202,7 +207,7 @@ describe("kill -9", function()
   it("came inside a write often enough to mean something", function()
     print(kills.summary() .. "; all ended to the bit")
     kills.log("%s", kills.summary())
-    assert.equal(kills.wanted, kills.all)
+    assert.is_true(kills.all >= kills.wanted)
     assert.is_true(kills.inside >= kills.wanted // 4, kills.summary())
   end)
 end)

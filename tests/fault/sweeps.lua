@@ -57,7 +57,7 @@ function sweeps.workers()
 end
 
 function sweeps.all_gone()
-  for _ = 1, 300 do
+  for _ = 1, 3000 do
     if #sweeps.workers() == 0 then return true end
     cli.shell "sleep .01"
   end
