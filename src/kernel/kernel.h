@@ -107,7 +107,7 @@ static inline bool rnl_lane_layer_passes(const rnl_lane_layer *l) {
   return !l->jordan && l->sigma == RNL_ACT_LINEAR;
 }
 
-enum { RNL_PAIR_LANES = 8, RNL_PAIR_WEIGHTS = 512 };
+enum { RNL_PAIR_LANES = RNL_KERNEL_SHORT, RNL_PAIR_WEIGHTS = RNL_BLOCK_WEIGHTS }; /* of layers that go in pairs */
 
 /* Cell programs: lane_program.h. */
 struct rnl_lane_op;

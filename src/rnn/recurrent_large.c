@@ -10,7 +10,7 @@
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
-  WORK_X = RNL_RECURRENT_PACKED,  /* x by steps, where it is not, or is to be cleared past the lengths */
+  WORK_X = RNL_RECURRENT_PACKED, /* x by steps, where it is not, or is to be cleared past the lengths */
   WORK_STATE0, /* [batch][feedback] */
   WORK_DA,     /* [time][batch][hidden]; borrowed, as all from here on */
   WORK_DR,     /* [time][batch][output] */

@@ -6,7 +6,7 @@
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
-  WORK_X = RNL_RECURRENT_PACKED,   /* x in lanes, where it is not, or is to be cleared past the lengths */
+  WORK_X = RNL_RECURRENT_PACKED, /* x in lanes, where it is not, or is to be cleared past the lengths */
   WORK_STATE0,  /* [feedback][lanes] */
   WORK_DA,      /* [kept][hidden][lanes] (kernel.h); borrowed, as all from here on */
   WORK_DR,      /* [kept][output][lanes], where it is not dy */
@@ -156,9 +156,9 @@ static bool same_wishes(const rnl_node *a, const rnl_node *b) {
 }
 
 bool rnl_recurrent_pairs(const rnl_node *a, const rnl_node *b, const rnl_recurrent_sizes *n) {
-  const int64_t weights = (n->input + n->feedback + 1) * n->hidden + (n->hidden + 1) * n->output;
-  return rnl_kernels_of(n->f64)->lane_pair_forward && n->batch <= RNL_PAIR_LANES && weights <= RNL_PAIR_WEIGHTS &&
-         same_wishes(a, b);
+  const rnl_lane_layer layer = sizes_of(a, n);
+  return rnl_kernels_of(n->f64)->lane_pair_forward && n->batch <= RNL_PAIR_LANES &&
+         rnl_lane_layer_weights(&layer) <= RNL_PAIR_WEIGHTS && same_wishes(a, b);
 }
 
 rnl_status rnl_recurrent_forward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err) {
