@@ -1,5 +1,5 @@
 /* Two layers side by side (grad/plan.h) against one after the other: the same bits in outputs and every gradient, for
- * both cells, every activation, sizes about the tiles, up to eight sequences, times about the blocks. */
+ * both cells, every activation, sizes about the tiles, up to eight sequences, times of several blocks. */
 #include "golden.h"
 
 #include "base/rng.h"
@@ -115,7 +115,7 @@ static void side_by_side_is_one_after_the_other(void **state) {
   for (int64_t hidden = 1; hidden <= 14; hidden++)
     for (int64_t batch = 1; batch <= 8; batch += 7)
       for (int cell = RNL_CELL_ELMAN; cell <= RNL_CELL_JORDAN; cell++)
-        check(&(problem){(rnl_cell)cell, RNL_ACT_TANH, RNL_ACT_LINEAR, batch, 1 + hidden * 4, hidden % 4 + 1, hidden,
+        check(&(problem){(rnl_cell)cell, RNL_ACT_TANH, RNL_ACT_LINEAR, batch, 96 + hidden * 4, hidden % 4 + 1, hidden,
                          hidden % 9 + 1, hidden % 2 == 0, hidden % 3 == 0});
 }
 
