@@ -115,6 +115,16 @@ struct rnl_lane_program;
 struct rnl_row_op;
 struct rnl_loss_rows;
 
+/* Memory wanted after a product, which asks for it while it computes: addresses that are never read. */
+enum { RNL_FETCH_PARTS = 8 };
+typedef struct rnl_fetch {
+  int count;
+  struct {
+    const char *from;
+    int64_t bytes;
+  } part[RNL_FETCH_PARTS];
+} rnl_fetch;
+
 /* C[m][n] = start + op(A)[m][k] op(B)[k][n]; see packed.h. */
 typedef struct rnl_product {
   int64_t m, n, k;
@@ -125,6 +135,7 @@ typedef struct rnl_product {
   bool add;         /* start is C; else the bias */
   const void *bias; /* [n]; NULL: 0 */
   void *c;
+  const rnl_fetch *fetch; /* NULL: nothing */
   void *scratch;    /* RNL_PRODUCT_SCRATCH bytes, 64-byte aligned */
 } rnl_product;
 enum { RNL_PRODUCT_SCRATCH = 704 * 1024 };

@@ -41,6 +41,13 @@ const void *rnl_packed_columns(bool f64, const void *packed, int64_t k, int64_t 
 void rnl_packed_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                      const void *packed, bool add, const void *bias, void *c, int64_t ldc);
 
+/* The same, and while it computes it asks for memory that is wanted afterwards, as much as it has time for: where the
+ * rows are enough that their own fetches leave some (three groups of registers' rows or more). */
+struct rnl_fetch; /* kernel.h */
+void rnl_packed_gemm_fetch(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                           const void *packed, bool add, const void *bias, void *c, int64_t ldc,
+                           const struct rnl_fetch *fetch);
+
 /* Part `index` of `count` of the same product: every index takes rows or columns of C of its own, no
  * waiting between them. The rule depends on sizes alone. To be called from all indices of an rnl_threads_run;
  * an executor that has itself split the batch rows calls rnl_packed_gemm on its rows instead. */

@@ -152,16 +152,29 @@ void rnl_pack(bool f64, bool trans, int64_t k, int64_t n, const void *b, int64_t
   rnl_kernels_of(f64)->pack(trans, k, n, b, ldb, packed);
 }
 
+static rnl_product packed_product(int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed,
+                                  bool add, const void *bias, void *c, int64_t ldc) {
+  return (rnl_product){.m = m, .n = n, .k = k, .a = a, .b = packed, .lda = lda, .ldc = ldc,
+                       .packed = true, .add = add, .bias = add ? NULL : bias, .c = c};
+}
+
 void rnl_packed_gemm_part(bool f64, int index, int count, int64_t m, int64_t n, int64_t k, const void *a,
                           int64_t lda, const void *packed, bool add, const void *bias, void *c,
                           int64_t ldc) {
-  rnl_product product = {.m = m, .n = n, .k = k, .a = a, .b = packed, .lda = lda, .ldc = ldc,
-                         .packed = true, .add = add, .bias = add ? NULL : bias, .c = c};
+  rnl_product product = packed_product(m, n, k, a, lda, packed, add, bias, c, ldc);
   take_part(&product, f64, index, count);
+  run(&product, f64);
+}
+
+void rnl_packed_gemm_fetch(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                           const void *packed, bool add, const void *bias, void *c, int64_t ldc,
+                           const rnl_fetch *fetch) {
+  rnl_product product = packed_product(m, n, k, a, lda, packed, add, bias, c, ldc);
+  product.fetch = fetch;
   run(&product, f64);
 }
 
 void rnl_packed_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                      const void *packed, bool add, const void *bias, void *c, int64_t ldc) {
-  rnl_packed_gemm_part(f64, 0, 1, m, n, k, a, lda, packed, add, bias, c, ldc);
+  rnl_packed_gemm_fetch(f64, m, n, k, a, lda, packed, add, bias, c, ldc, NULL);
 }

@@ -72,10 +72,16 @@ inline_always vec vec_exp(vec x) {
   q = vec_fma(r, q, vec_set1(0.1666652f));
   q = vec_fma(r, q, vec_set1(0.49999994f));
   vec y = vec_fma(r * r, q, r) + 1.0f;
+#if RNL_NATIVE_BYTES == 64
+  return (vec)_mm512_scalef_ps((__m512)y, (__m512)n); /* the same, rounded once where the halves are */
+#elif defined(__AVX512VL__) && RNL_NATIVE_BYTES == 32
+  return (vec)_mm256_scalef_ps((__m256)y, (__m256)n);
+#else
   vec_bits whole = (vec_bits)shifted - (vec_bits)magic, half = whole >> 1;
   y *= (vec)((half + 127) << 23);
   y *= (vec)((whole - half + 127) << 23);
   return y;
+#endif
 }
 
 /* 1 / (1 + e^-x): no cancellation on either side */

@@ -106,6 +106,18 @@ static void elementwise(const pass *w, const rnl_instruction *f, int64_t t) {
 
 /* ---- products ------------------------------------------------------------------------------- */
 
+/* What the step before local step t, the next of a backward pass, reads of these rows. */
+static rnl_fetch wanted_next(const pass *w, int64_t t) {
+  rnl_fetch fetch = {0};
+  for (int k = 0; k < w->o->n_fetched && fetch.count < RNL_FETCH_PARTS && t > 0; k++) {
+    const rnl_row_operand o = operand(w, w->o->fetched[k], t - 1, w->row);
+    if (!o.data) continue;
+    fetch.part[fetch.count].from = o.data;
+    fetch.part[fetch.count++].bytes = w->rows * o.stride * size_of(w);
+  }
+  return fetch;
+}
+
 /* out (+)= bias + sum of the terms wanted, for rows of one step. `started`: out already holds what they are added
  * to. */
 static void step_products(const pass *w, const rows_instruction *r, int64_t t, bool started) {
@@ -130,12 +142,15 @@ static void step_products(const pass *w, const rows_instruction *r, int64_t t, b
     }
   }
   bool add = started || f->add;
+  rnl_fetch fetch = {0};
+  if (r == w->o->fetching) fetch = wanted_next(w, t);
   for (int k = 0; k < f->n_terms; k++) {
     if (r->hoists && r->hoisted[k]) continue;
     const rnl_row_operand source = operand(w, f->term[k].source, t, w->row);
     const rows_pack *pack = &w->o->pack[r->pack[k]];
-    rnl_packed_gemm(w->s->f64, w->rows, width, pack->k, source.data, source.stride, pack->data, add, add ? NULL : bias,
-                    out.data, out.stride);
+    rnl_packed_gemm_fetch(w->s->f64, w->rows, width, pack->k, source.data, source.stride, pack->data, add,
+                          add ? NULL : bias, out.data, out.stride, &fetch);
+    fetch.count = 0;
     add = true;
   }
 }

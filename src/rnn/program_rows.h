@@ -42,6 +42,8 @@ typedef struct rows_own {
   rows_pack pack[2 * RNL_PROGRAM_WEIGHTS];
   int64_t chunk;                    /* steps */
   char *place[RNL_PROGRAM_VALUES];  /* transient values that lie in a chunk's buffer: [chunk][batch][width] */
+  int n_fetched, fetched[RNL_PROGRAM_VALUES]; /* what a backward step's elementwise instructions find far away */
+  const rows_instruction *fetching; /* the product of a backward step in which those of the next are fetched; or NULL */
   rnl_tensor buffers;
   rnl_barrier barrier;
 } rows_own;

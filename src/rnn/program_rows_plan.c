@@ -117,6 +117,26 @@ static void divide(rows_own *o, const rnl_program_store *s, rows_list *list, boo
   }
 }
 
+/* What the forward pass kept has left the cache when a backward step reads it: the product of the step before fetches
+ * it. But for a state's next value where the state is read too: the step before had that in hand. */
+static void find_fetched(rows_own *o, const rnl_program_store *s) {
+  const rnl_program *p = s->program;
+  bool wanted[RNL_PROGRAM_VALUES] = {false};
+  for (int i = 0; i < o->backward.n; i++) {
+    const rows_instruction *r = &o->backward.step[i];
+    if (r->phase != ROWS_STEP) continue;
+    if (r->f->op == RNL_OP_AFFINE && !o->fetching && !(r->hoists && r->hoisted[0])) o->fetching = r;
+    for (int k = 0; k < 5; k++) {
+      const int v = r->f->in[k] < 0 ? -1 : rnl_program_base(p, r->f->in[k]);
+      if (v >= 0) wanted[v] = p->value[v].kind == RNL_VALUE_ARRIVING || (v < p->n_forward_values && regular(s, v));
+    }
+  }
+  for (int v = 0; v < p->n_values; v++) {
+    const int state = p->value[v].kind == RNL_VALUE_STEP ? p->value[v].state : -1;
+    if (wanted[v] && !(state >= 0 && wanted[p->state[state]])) o->fetched[o->n_fetched++] = v;
+  }
+}
+
 /* Whether the chunk's part of a hoisting instruction can be computed where out has its steps. */
 static bool in_place(const rnl_program_store *s, const rows_instruction *r) {
   const int out = r->f->out[0];
@@ -161,6 +181,7 @@ rnl_status rows_plan(rows_own **own, const rnl_program_store *s, rnl_error *err)
   if (!o->forward.step || !o->backward.step) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for a layer");
   divide(o, s, &o->forward, false);
   divide(o, s, &o->backward, true);
+  find_fetched(o, s);
   int64_t widest = 1;
   for (int v = 0; v < p->n_values; v++)
     if (p->value[v].kind == RNL_VALUE_STEP && p->value[v].width > widest) widest = p->value[v].width;
