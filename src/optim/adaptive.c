@@ -6,17 +6,17 @@
 #include "optim/family.h"
 
 /* s += g^2;  p -= lr g / (sqrt(s) + eps) */
-static void adagrad_step(const rnl_optimizer_options *o, int64_t t, bool f64, int64_t count, const void *grad,
-                         void *param, void *const state[RNL_OPTIM_STATES]) {
-  (void)t;
+static void adagrad_step(const rnl_optimizer_options *o, const rnl_optim_time *at, bool f64, int64_t count,
+                         const void *grad, void *param, void *const state[RNL_OPTIM_STATES]) {
+  (void)at;
   RNL_EACH_ELEMENT(s0[i] += g[i] * g[i]; p[i] -= (real)o->lr * g[i] / (RNL_ROOT(s0[i]) + (real)o->eps););
 }
 
 /* s = alpha s + (1-alpha) g^2;  centered: m = alpha m + (1-alpha) g, d = sqrt(s - m^2) + eps, else d = sqrt(s) + eps;
  * v = momentum v + g / d;  p -= lr v */
-static void rmsprop_step(const rnl_optimizer_options *o, int64_t t, bool f64, int64_t count, const void *grad,
-                         void *param, void *const state[RNL_OPTIM_STATES]) {
-  (void)t;
+static void rmsprop_step(const rnl_optimizer_options *o, const rnl_optim_time *at, bool f64, int64_t count,
+                         const void *grad, void *param, void *const state[RNL_OPTIM_STATES]) {
+  (void)at;
   RNL_EACH_ELEMENT(const real a = (real)o->alpha; s0[i] = a * s0[i] + (1 - a) * g[i] * g[i]; real square = s0[i];
                    if (o->centered) {
                      s1[i] = a * s1[i] + (1 - a) * g[i];
@@ -28,9 +28,9 @@ static void rmsprop_step(const rnl_optimizer_options *o, int64_t t, bool f64, in
 }
 
 /* s = rho s + (1-rho) g^2;  d = sqrt(u + eps) / sqrt(s + eps) g;  u = rho u + (1-rho) d^2;  p -= lr d */
-static void adadelta_step(const rnl_optimizer_options *o, int64_t t, bool f64, int64_t count, const void *grad,
-                          void *param, void *const state[RNL_OPTIM_STATES]) {
-  (void)t;
+static void adadelta_step(const rnl_optimizer_options *o, const rnl_optim_time *at, bool f64, int64_t count,
+                          const void *grad, void *param, void *const state[RNL_OPTIM_STATES]) {
+  (void)at;
   RNL_EACH_ELEMENT(const real rho = (real)o->rho; const real eps = (real)o->eps;
                    s0[i] = rho * s0[i] + (1 - rho) * g[i] * g[i];
                    const real top = s1[i] + eps; const real bottom = s0[i] + eps;
@@ -40,9 +40,9 @@ static void adadelta_step(const rnl_optimizer_options *o, int64_t t, bool f64, i
 
 /* Each element has its step, lr at first: grown by eta_plus while its gradient keeps its sign, shrunk by eta_minus
  * where it changes (that gradient then counts as 0), within [step_min, step_max];  p -= step sign(g) */
-static void rprop_step(const rnl_optimizer_options *o, int64_t t, bool f64, int64_t count, const void *grad,
-                       void *param, void *const state[RNL_OPTIM_STATES]) {
-  RNL_EACH_ELEMENT(if (t == 1) s0[i] = (real)o->lr; real now = g[i]; const real product = now * s1[i];
+static void rprop_step(const rnl_optimizer_options *o, const rnl_optim_time *at, bool f64, int64_t count,
+                       const void *grad, void *param, void *const state[RNL_OPTIM_STATES]) {
+  RNL_EACH_ELEMENT(if (at->t == 1) s0[i] = (real)o->lr; real now = g[i]; const real product = now * s1[i];
                    if (product > 0) s0[i] *= (real)o->eta_plus;
                    if (product < 0) {
                      s0[i] *= (real)o->eta_minus;

@@ -119,14 +119,19 @@ static void decay(const rnl_optimizer_options *options, bool decoupled, const rn
 
 void rnl_optimizer_step(rnl_optimizer *o) {
   const rnl_optimizer_family *family = families[o->options.kind];
-  o->t++;
+  const double t = (double)++o->t;
+  rnl_optim_time at = {.t = o->t};
+  if (family->corrects) {
+    at.correction1 = 1 - pow(o->options.beta1, t);
+    at.correction2 = 1 - pow(o->options.beta2, t);
+  }
   for (int i = 0; i < o->n; i++) {
     const rnl_tensor *value = rnl_value(o->parameters[i]), *grad = rnl_grad(o->parameters[i]);
     if (!grad->storage) continue;
     void *state[RNL_OPTIM_STATES] = {NULL};
     decay(&o->options, family->decoupled, value, grad);
     for (int s = 0; s < family->states; s++) state[s] = rnl_tensor_data(&o->state[i * RNL_OPTIM_STATES + s]);
-    family->step(&o->options, o->t, value->dtype == RNL_F64, rnl_tensor_numel(value), rnl_tensor_data(grad),
+    family->step(&o->options, &at, value->dtype == RNL_F64, rnl_tensor_numel(value), rnl_tensor_data(grad),
                  rnl_tensor_data(value), state);
   }
 }

@@ -7,8 +7,6 @@
 #include "base/alloc.h"
 #include "tensor/tensor.h"
 
-size_t rnl_dtype_size(rnl_dtype dtype) { return dtype == RNL_F64 ? sizeof(double) : sizeof(float); }
-
 const char *rnl_dtype_name(rnl_dtype dtype) { return dtype == RNL_F64 ? "float64" : "float32"; }
 
 const char *rnl_shape_text(char buffer[RNL_SHAPE_TEXT], int ndim, const int64_t *size) {
@@ -172,10 +170,6 @@ bool rnl_tensor_same_shape(const rnl_tensor *a, const rnl_tensor *b) {
   for (int d = 0; d < a->ndim; d++)
     if (a->size[d] != b->size[d]) return false;
   return true;
-}
-
-void *rnl_tensor_data(const rnl_tensor *t) {
-  return (char *)t->storage->data + (size_t)t->offset * rnl_dtype_size(t->dtype);
 }
 
 int64_t rnl_tensor_lane_stride(const rnl_tensor *t) {

@@ -69,12 +69,16 @@ void rnl_tensor_release(rnl_tensor *t);         /* idempotent; leaves *t empty (
 
 /* ---- what it is ---------------------------------------------------------------------------- */
 
-size_t rnl_dtype_size(rnl_dtype dtype);      /* bytes of an element */
+static inline size_t rnl_dtype_size(rnl_dtype dtype) { /* bytes of an element */
+  return dtype == RNL_F64 ? sizeof(double) : sizeof(float);
+}
 const char *rnl_dtype_name(rnl_dtype dtype); /* "float32", "float64" */
 int64_t rnl_tensor_numel(const rnl_tensor *t);
 bool rnl_tensor_is_contiguous(const rnl_tensor *t); /* row-major without gaps */
 bool rnl_tensor_same_shape(const rnl_tensor *a, const rnl_tensor *b);
-void *rnl_tensor_data(const rnl_tensor *t);         /* address of its first element */
+static inline void *rnl_tensor_data(const rnl_tensor *t) { /* address of its first element */
+  return (char *)t->storage->data + (size_t)t->offset * rnl_dtype_size(t->dtype);
+}
 static inline float *rnl_f32(const rnl_tensor *t) { return (float *)rnl_tensor_data(t); }
 static inline double *rnl_f64(const rnl_tensor *t) { return (double *)rnl_tensor_data(t); }
 
