@@ -60,6 +60,16 @@ inline_always vec vec_load(const real *from) {
 }
 inline_always void vec_store(real *to, vec v) { memcpy(to, &v, sizeof v); }
 
+/* v, in a register from here on: a compiler may otherwise load it anew for each of its uses. */
+inline_always vec vec_held(vec v) {
+#if defined(__AVX512F__)
+  __asm__("" : "+v"(v));
+#elif defined(__x86_64__)
+  __asm__("" : "+x"(v));
+#endif
+  return v;
+}
+
 /* a * b + c */
 inline_always vec vec_fma(vec a, vec b, vec c) {
 #if RNL_NATIVE_BYTES == 64 && defined(RNL_REAL_IS_DOUBLE)
@@ -159,5 +169,26 @@ static __attribute__((noinline)) real vec_sum(const vec parts[PARTS]) {
   f[0] += f[1];
   return (f[0][0] + f[0][2]) + (f[0][1] + f[0][3]);
 }
+
+/* The same of eight at once, from the sums of their two halves (the tree's first step). */
+#if defined(__AVX2__) && !defined(RNL_REAL_IS_DOUBLE)
+#define RNL_SUMS_EIGHT 1
+inline_always __m256 vec_halves_sum(const vec parts[PARTS]) {
+  const real *half = (const real *)parts;
+  return _mm256_load_ps(half) + _mm256_load_ps(half + 8);
+}
+inline_always __m256 sum_eight(const __m256 e[8]) {
+  __m256 f[4], g[2];
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) /* [the fours of k | those of k + 4] */
+    f[k] = _mm256_permute2f128_ps(e[k], e[k + 4], 0x20) + _mm256_permute2f128_ps(e[k], e[k + 4], 0x31);
+#pragma GCC unroll 2
+  for (int k = 0; k < 2; k++)
+    g[k] = _mm256_shuffle_ps(f[2 * k], f[2 * k + 1], 0x44) + _mm256_shuffle_ps(f[2 * k], f[2 * k + 1], 0xee);
+  return _mm256_shuffle_ps(g[0], g[1], 0x88) + _mm256_shuffle_ps(g[0], g[1], 0xdd);
+}
+#else
+#define RNL_SUMS_EIGHT 0
+#endif
 
 #endif
