@@ -150,9 +150,10 @@ typedef struct rnl_lane_kernels {
   void (*lane_layer_forward)(const rnl_lane_layer *layer);
   void (*lane_layer_backward)(const rnl_lane_layer *layer, const rnl_lane_layer_grad *grad);
 
-  /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes] */
-  double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y,
-                               const void *target);
+  /* sum over rows and the first `batch` lanes of (y - target)^2, [rows][lanes]; where dy is not NULL, also what
+   * lane_squared_error_backward puts there (not: adds) */
+  double (*lane_squared_error)(int64_t rows, int64_t lanes, int64_t batch, const void *y, const void *target,
+                               double scale, void *dy);
   /* dy (+)= scale * (y - target) in the first `batch` lanes, 0 in the padding */
   void (*lane_squared_error_backward)(int64_t rows, int64_t lanes, int64_t batch, double scale,
                                       const void *y, const void *target, void *dy, bool add);
@@ -217,7 +218,7 @@ typedef struct rnl_kernels {
   void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
   /* Likewise lane_squared_error and its gradient. */
   void (*lane_pair_error)(int64_t rows, int64_t batch, const void *const y[2], const void *const target[2],
-                          double error[2]);
+                          const double scale[2], void *const dy[2], double error[2]);
   void (*lane_pair_error_backward)(int64_t rows, int64_t batch, const double scale[2], const void *const y[2],
                                    const void *const target[2], void *const dy[2], bool add);
   void (*row_op)(const struct rnl_row_op *op); /* row_op.h */

@@ -8,7 +8,11 @@
 #include "kernel/threads.h"
 
 enum { Y = 0, TARGET = 1 };
-enum { WORK_DIFFERENCE = 0, WORK_SUMS }; /* y - target; the sum of its squares in each block */
+enum { /* node->work */
+  WORK_SLOPE = 0,      /* in lanes: dloss/dy (rnl_node.grad_ready) */
+  WORK_DIFFERENCE = 0, /* else y - target */
+  WORK_SUMS            /* the sum of its squares in each block */
+};
 enum { BLOCK = 4096 };                   /* elements of memory in a row that are done together, on some thread */
 
 rnl_status rnl_loss_from_name(const char *name, rnl_loss *out, rnl_error *err) {
@@ -50,7 +54,11 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   if (rnl_tensor_numel(y) == 0)
     return rnl_fail(err, RNL_ERR_SHAPE, "loss %s: the prediction %s has no elements", name,
                     rnl_tensor_shape_text(a, y));
-  if (!in_lanes(node)) {
+  if (in_lanes(node) && node->needs_grad[Y] && !node->needs_grad[TARGET]) {
+    RNL_TRY(rnl_tensor_new_sequence(&node->work[WORK_SLOPE], y->dtype, y->layout, y->size[0], y->size[1], y->size[2],
+                                    err));
+    node->grad_ready = true;
+  } else if (!in_lanes(node)) {
     const int64_t blocks = (rnl_tensor_numel(y) + BLOCK - 1) / BLOCK;
     RNL_TRY(new_like(&node->work[WORK_DIFFERENCE], y, err));
     RNL_TRY(rnl_tensor_new(&node->work[WORK_SUMS], RNL_F64, 1, &blocks, err));
@@ -107,6 +115,17 @@ static void run_pass(pass *p) {
   rnl_threads_run(blocks < 8 ? 1 : rnl_threads_wanted(), run_blocks, p);
 }
 
+/* Where dloss/dy goes in the forward pass; NULL: nowhere. */
+static void *slope_data(const rnl_node *node) {
+  return node->grad_ready ? rnl_tensor_data(&node->work[WORK_SLOPE]) : NULL;
+}
+
+/* The forward pass has left what the backward pass is to put into the gradient of y. */
+static bool is_there(const rnl_node *node) {
+  return node->grad_ready && rnl_tensor_data(rnl_in_grad(node, Y)) == slope_data(node) && !node->accumulate[Y] &&
+         rnl_tensor_at(rnl_out_grad(node, 0), 0) == 1;
+}
+
 static rnl_status forward(rnl_node *node, rnl_error *err) {
   (void)err;
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
@@ -114,7 +133,7 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
   if (in_lanes(node)) {
     sum = rnl_lane_kernels_of(y->dtype == RNL_F64, y->size[0])
               ->lane_squared_error(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], rnl_tensor_data(y),
-                                   rnl_tensor_data(target));
+                                   rnl_tensor_data(target), 2 * scale_of(node), slope_data(node));
   } else {
     pass p = {.node = node, .together = flat(node, y) && flat(node, target)};
     if (!p.together) rnl_binary_into(RNL_BINARY_SUB, y, target, &node->work[WORK_DIFFERENCE]);
@@ -132,6 +151,7 @@ static double slope_of(const rnl_node *node) {
 /* dloss/dy = 2 scale (y - target) */
 static rnl_status backward(rnl_node *node, rnl_error *err) {
   (void)err;
+  if (is_there(node)) return RNL_OK;
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
   const double slope = slope_of(node);
   for (int input = Y; input <= TARGET; input++) {
@@ -160,7 +180,8 @@ static bool pairs(const rnl_node *a, const rnl_node *b) {
   return of_a && of_b && of_a->op == of_b->op && of_a->op->pairs && of_a->op->pairs(of_a, of_b) &&
          rnl_kernels_of(y->dtype == RNL_F64)->lane_pair_error && in_lanes(a) && in_lanes(b) &&
          y->size[0] <= RNL_PAIR_LANES && rnl_tensor_same_shape(y, rnl_in(b, Y)) &&
-         !a->needs_grad[TARGET] && !b->needs_grad[TARGET] && a->accumulate[Y] == b->accumulate[Y];
+         !a->needs_grad[TARGET] && !b->needs_grad[TARGET] && a->accumulate[Y] == b->accumulate[Y] &&
+         a->grad_ready == b->grad_ready;
 }
 
 static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
@@ -170,7 +191,9 @@ static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
   rnl_kernels_of(false)->lane_pair_error(y->size[1] * y->size[2], y->size[0],
                                          (const void *[]){rnl_tensor_data(y), rnl_tensor_data(rnl_in(b, Y))},
                                          (const void *[]){rnl_tensor_data(rnl_in(a, TARGET)),
-                                                          rnl_tensor_data(rnl_in(b, TARGET))}, error);
+                                                          rnl_tensor_data(rnl_in(b, TARGET))},
+                                         (const double[]){2 * scale_of(a), 2 * scale_of(b)},
+                                         (void *[]){slope_data(a), slope_data(b)}, error);
   rnl_tensor_put(rnl_out(a, 0), 0, error[0] * scale_of(a));
   rnl_tensor_put(rnl_out(b, 0), 0, error[1] * scale_of(b));
   return RNL_OK;
@@ -178,6 +201,7 @@ static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
 
 static rnl_status backward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {
   (void)err;
+  if (is_there(a) && is_there(b)) return RNL_OK;
   const rnl_tensor *y = rnl_in(a, Y), *dy = rnl_in_grad(a, Y), *dy_b = rnl_in_grad(b, Y);
   rnl_kernels_of(false)->lane_pair_error_backward(y->size[1] * y->size[2], y->size[0],
                                                   (const double[]){slope_of(a), slope_of(b)},
