@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static atomic_llong live_blocks;
 static atomic_llong fail_countdown; /* 0: off; n > 0: the n-th next fails; -1: all fail */
@@ -16,13 +17,26 @@ static bool allocation_should_fail(void) {
   return n == 1;
 }
 
+/* Large blocks lie in large pages where the system gives them to who asks: a matrix product walks over rows that are
+ * pages apart, and with small ones would wait for their addresses. */
+static void *new_block(size_t bytes) {
+  enum { LARGE_PAGE = 2 << 20 };
+  if (bytes < 2 * (size_t)LARGE_PAGE) return aligned_alloc(RNL_ALIGN, bytes);
+  void *block = NULL;
+  if (posix_memalign(&block, LARGE_PAGE, bytes) != 0) return NULL;
+#ifdef MADV_HUGEPAGE
+  madvise(block, bytes / LARGE_PAGE * LARGE_PAGE, MADV_HUGEPAGE); /* the rest of the last page is not ours */
+#endif
+  return block;
+}
+
 void *rnl_alloc(size_t count, size_t size) {
   size_t bytes, padded;
   if (!rnl_mul_size(count, size, &bytes) || !rnl_add_size(bytes, RNL_ALIGN, &padded)) return NULL;
   if (bytes > PTRDIFF_MAX - RNL_ALIGN || allocation_should_fail()) return NULL;
   padded = (bytes + RNL_ALIGN - 1) / RNL_ALIGN * RNL_ALIGN;
   if (padded == 0) padded = RNL_ALIGN;
-  void *block = aligned_alloc(RNL_ALIGN, padded);
+  void *block = new_block(padded);
   if (!block) return NULL;
   memset(block, 0, padded);
   atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);

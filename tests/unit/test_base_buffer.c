@@ -74,6 +74,17 @@ static void test_alloc(void **state) {
   assert_int_equal(p[9], 7);
   assert_int_equal(p[999], 0);
   rnl_free(p);
+  /* Large ones, some of pages that are not whole. */
+  for (size_t count = (4u << 20) - 1; count <= (6u << 20) + 1; count += (1u << 20) + 1) {
+    char *large = rnl_alloc(count, 1);
+    assert_non_null(large);
+    assert_int_equal((uintptr_t)large % RNL_ALIGN, 0);
+    for (size_t i = 0; i < count; i++) assert_true(large[i] == 0);
+    memset(large, 1, count);
+    large = rnl_realloc(large, count, count + 3, 1);
+    assert_true(large && large[0] == 1 && large[count - 1] == 1 && large[count] == 0);
+    rnl_free(large);
+  }
   void *none = rnl_alloc(0, 8);
   assert_non_null(none);
   rnl_free(none);
