@@ -3,7 +3,9 @@
 #include "kernel/packed.h"
 #include "rnn/program_rows.h"
 
-enum { CHUNK_BYTES = 1 << 20 }; /* of the widest row of a chunk: it is to stay in the second-level cache */
+/* Bytes of the widest value in a chunk: it is to stay in the second-level cache beside the weights. Fewer rows than
+ * CHUNK_ROWS would read the weights too often. */
+enum { CHUNK_BYTES = 1 << 19, CHUNK_ROWS = 128 };
 
 static size_t element_size(const rnl_program_store *s) { return s->f64 ? sizeof(double) : sizeof(float); }
 
@@ -186,6 +188,7 @@ rnl_status rows_plan(rows_own **own, const rnl_program_store *s, rnl_error *err)
   for (int v = 0; v < p->n_values; v++)
     if (p->value[v].kind == RNL_VALUE_STEP && p->value[v].width > widest) widest = p->value[v].width;
   o->chunk = CHUNK_BYTES / (int64_t)element_size(s) / s->batch / widest;
+  if (o->chunk * s->batch < CHUNK_ROWS) o->chunk = (CHUNK_ROWS + s->batch - 1) / s->batch;
   if (o->chunk < 1) o->chunk = 1;
   if (o->chunk > s->segment) o->chunk = s->segment;
   const int64_t elements = lay_out(o, s, NULL);
