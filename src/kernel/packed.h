@@ -42,7 +42,7 @@ void rnl_packed_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, i
                      const void *packed, bool add, const void *bias, void *c, int64_t ldc);
 
 /* The same, and while it computes it asks for memory that is wanted afterwards, as much as it has time for: where the
- * rows are enough that their own fetches leave some (three groups of registers' rows or more). */
+ * rows are enough that its own fetches leave some, or the packed factor is small. */
 struct rnl_fetch; /* kernel.h */
 void rnl_packed_gemm_fetch(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                            const void *packed, bool add, const void *bias, void *c, int64_t ldc,
