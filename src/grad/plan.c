@@ -18,6 +18,8 @@ struct rnl_plan {
   int threads;
   bool told, changed; /* the owner says when data change; they have since the last forward pass */
   bool fresh;         /* a forward pass left what a backward pass needs */
+  const rnl_plan *partner; /* with which it was asked last whether they gain; each is the other's, or it counts not */
+  bool gains, *paired;     /* the answer; nodes[i] goes with the partner's */
 };
 
 /* ---- collecting ----------------------------------------------------------------------------- */
@@ -232,6 +234,7 @@ void rnl_plan_free(rnl_plan *plan) {
   rnl_free(plan->roots);
   rnl_free(plan->nodes);
   rnl_free(plan->backward);
+  rnl_free(plan->paired);
   rnl_free(plan);
 }
 
@@ -293,20 +296,35 @@ rnl_node *const *rnl_plan_nodes(const rnl_plan *plan, int *n) {
 
 static bool pairs(const rnl_node *a, const rnl_node *b) { return a->op->pairs && a->op->pairs(a, b); }
 
-bool rnl_plans_gain(const rnl_plan *a, const rnl_plan *b) {
+/* plan[0]->paired of each node; false: they do not gain, or memory is out. */
+static bool judge(rnl_plan *const plan[2]) {
+  rnl_plan *a = plan[0], *b = plan[1];
   if (a->n_nodes != b->n_nodes || !a->backward || !b->backward) return false;
-  bool gain = false;
-  for (int i = 0; i < a->n_nodes; i++) {
+  for (int i = 0; i < a->n_nodes; i++)
     if (a->nodes[i]->op != b->nodes[i]->op || a->backward[i] != b->backward[i]) return false;
-    gain = gain || pairs(a->nodes[i], b->nodes[i]);
+  if (!a->paired) a->paired = rnl_alloc((size_t)a->n_nodes + 1, sizeof *a->paired);
+  bool gain = false;
+  for (int i = 0; a->paired && i < a->n_nodes; i++) {
+    a->paired[i] = pairs(a->nodes[i], b->nodes[i]);
+    gain = gain || a->paired[i];
   }
   return gain;
+}
+
+bool rnl_plans_gain(rnl_plan *const plan[2]) {
+  rnl_plan *a = plan[0], *b = plan[1];
+  if (a->partner != b || b->partner != a) {
+    a->gains = judge(plan);
+    a->partner = b;
+    b->partner = a;
+  }
+  return a->gains;
 }
 
 /* Node i of both, forward or back. */
 static void run_both(rnl_plan *const plan[2], int i, bool back, rnl_status status[2], rnl_error err[2]) {
   rnl_node *a = plan[0]->nodes[i], *b = plan[1]->nodes[i];
-  if (status[0] == RNL_OK && status[1] == RNL_OK && pairs(a, b)) {
+  if (status[0] == RNL_OK && status[1] == RNL_OK && plan[0]->paired[i]) {
     status[0] = status[1] = back ? a->op->backward_pair(a, b, &err[0]) : a->op->forward_pair(a, b, &err[0]);
     if (status[0] != RNL_OK) err[1] = err[0];
     return;

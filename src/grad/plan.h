@@ -30,9 +30,9 @@ rnl_status rnl_plan_backward(rnl_plan *plan, rnl_error *err);
 /* A share of a larger step: the gradients times `share`, added to those of the parameters where `add`. */
 rnl_status rnl_plan_backward_share(rnl_plan *plan, double share, bool add, rnl_error *err);
 /* Two plans side by side, of two models of one architecture. gain: they are the same ops in the same order, and some
- * op takes both at once in less time. The passes give what one after the other gives; a plan whose status is not RNL_OK
- * is left alone, from the op on that failed. */
-bool rnl_plans_gain(const rnl_plan *a, const rnl_plan *b);
+ * op takes both at once in less time; two that are asked again answer at once. The passes, of two that gain, give what
+ * one after the other gives; a plan whose status is not RNL_OK is left alone, from the op on that failed. */
+bool rnl_plans_gain(rnl_plan *const plan[2]);
 void rnl_plans_forward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]);
 void rnl_plans_backward(rnl_plan *const plan[2], rnl_status status[2], rnl_error err[2]);
 /* Forward mode along a direction: n leaves and their tangents; *loss_tangent = d loss / d direction.

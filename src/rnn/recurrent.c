@@ -83,15 +83,6 @@ rnl_recurrent_sizes rnl_recurrent_sizes_of(const rnl_node *node) {
   return n;
 }
 
-void *rnl_grad_data(const rnl_node *node, int input) {
-  const rnl_tensor *grad = rnl_in_grad(node, input);
-  return grad ? rnl_tensor_data(grad) : NULL;
-}
-const void *rnl_in_data(const rnl_node *node, int input) {
-  const rnl_tensor *t = rnl_in(node, input);
-  return t ? rnl_tensor_data(t) : NULL;
-}
-
 rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_tensor *out,
                                 rnl_error *err) {
   const rnl_tensor *state0 = optional(node, RNL_RECURRENT_STATE0);

@@ -59,7 +59,13 @@ rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes 
 void rnl_recurrent_put_dstate0(const rnl_node *node, const rnl_recurrent_sizes *n, const rnl_tensor *gradient);
 
 /* Data of an input's gradient buffer, NULL where none is wanted. Parameters are contiguous. */
-void *rnl_grad_data(const rnl_node *node, int input);
-const void *rnl_in_data(const rnl_node *node, int input);
+static inline void *rnl_grad_data(const rnl_node *node, int input) {
+  const rnl_tensor *grad = rnl_in_grad(node, input);
+  return grad ? rnl_tensor_data(grad) : NULL;
+}
+static inline const void *rnl_in_data(const rnl_node *node, int input) {
+  const rnl_tensor *t = rnl_in(node, input);
+  return t ? rnl_tensor_data(t) : NULL;
+}
 
 #endif

@@ -32,10 +32,10 @@ static bool next_steps(const pair *p) {
     p->status[k] = rnl_step_begin(p->t[k], &on[k], &step[k], &want[k], &p->err[k]);
   }
   if (!both_well(p)) return false;
-  if (want[0] != RNL_STEP_WHOLE || want[1] != RNL_STEP_WHOLE || step[0]->parts || step[1]->parts ||
-      !rnl_plans_gain(step[0]->plan, step[1]->plan))
-    return false; /* loading is done again: it changes nothing */
   rnl_plan *const plan[2] = {step[0]->plan, step[1]->plan};
+  if (want[0] != RNL_STEP_WHOLE || want[1] != RNL_STEP_WHOLE || step[0]->parts || step[1]->parts ||
+      !rnl_plans_gain(plan))
+    return false; /* loading is done again: it changes nothing */
   rnl_plans_forward(plan, p->status, p->err);
   for (int k = 0; k < 2; k++) {
     if (p->status[k] == RNL_OK)
