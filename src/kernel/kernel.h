@@ -216,7 +216,7 @@ typedef struct rnl_kernels {
    * ISA has nothing to gain. */
   void (*lane_pair_forward)(const rnl_lane_layer *a, const rnl_lane_layer *b);
   void (*lane_pair_backward)(const rnl_lane_layer *layer[2], const rnl_lane_layer_grad *grad[2]);
-  /* Likewise lane_squared_error and its gradient. */
+  /* Likewise lane_squared_error, with dy, and its gradient. */
   void (*lane_pair_error)(int64_t rows, int64_t batch, const void *const y[2], const void *const target[2],
                           const double scale[2], void *const dy[2], double error[2]);
   void (*lane_pair_error_backward)(int64_t rows, int64_t batch, const double scale[2], const void *const y[2],
