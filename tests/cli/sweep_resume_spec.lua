@@ -127,15 +127,17 @@ local function workers_of(pid)
   return pids
 end
 
+-- The files in a sweep's folder of checkpoints: those that are whole, and those that are being written.
 local function checkpoints(name)
-  local list = {}
+  local whole, unfinished = {}, {}
   for file in cli.shell("ls " .. cli.quote(dir(name)) .. "/checkpoints 2>/dev/null"):gmatch "[^\n]+" do
+    local list = file:find "%.safetensors$" and whole or unfinished
     list[#list + 1] = file
   end
-  return list
+  return whole, unfinished
 end
 
--- Wait until a sweep has a checkpoint; false where it ended before.
+-- Wait until a sweep has a checkpoint that one can go on from; false where it ended before.
 local function has_checkpoint(name, pid)
   for _ = 1, 6000 do
     if #checkpoints(name) > 0 then return true end
@@ -243,56 +245,83 @@ describe("trials that were cut", function()
     end)
   end
 
+  -- Try until what is cut was in the middle of a trial, which is a matter of luck.
+  local function until_lucky(try)
+    for _ = 1, 20 do
+      if try() then return end
+      cli.clean()
+      cli.fresh()
+    end
+    error "no signal came in the middle of a trial"
+  end
+
+  local notes = function() return #(cli.read(cli.dir .. "/notes") or "") end -- epochs trained
+
   it("do not train again what they have trained", function()
-    write { hook = true }
-    cli.write(cli.dir .. "/notes", "")
     local words = "hidden=3,4 --jobs 1 epochs=15000 --trust --keep none"
-    assert.is_true(cut(words, "coordinator TERM", "s-sweep-1"))
-    assert.equal(1, resumed(outcome "s-sweep-1"))
-    assert.equal(30000, #cli.read(cli.dir .. "/notes")) -- not one, since it was told
-    cli.write(cli.dir .. "/notes", "")
-    assert.is_true(cut(words, "worker KILL", "s-sweep-2"))
-    assert.is_true(#cli.read(cli.dir .. "/notes") < 30000 + 10000) -- those since the last checkpoint
-    assert.matches("trial %d goes on after epoch %d+", cli.read(cli.dir .. "/err"))
+    until_lucky(function()
+      write { hook = true }
+      cli.write(cli.dir .. "/notes", "")
+      if not cut(words, "coordinator TERM", "s-sweep-1") then return false end
+      assert.equal(30000, notes()) -- not one, since it was told
+      return resumed(outcome "s-sweep-1") == 1
+    end)
+    until_lucky(function()
+      write { hook = true }
+      cli.write(cli.dir .. "/notes", "")
+      if not cut(words, "worker KILL", "s-sweep-1") or resumed(outcome "s-sweep-1") == 0 then return false end
+      assert.is_true(notes() < 30000 + 10000) -- those since the last checkpoint
+      assert.matches("trial %d goes on after epoch %d+", cli.read(cli.dir .. "/err"))
+      return true
+    end)
   end)
 
   it("do not either where the best is trained once more for its run folder", function()
-    write { hook = true }
-    local notes = cli.dir .. "/notes"
-    cli.write(notes, "")
-    local pid = start "sweep s.lua hidden=3,4 --jobs 2 epochs=15000 --trust --checkpoint-every .05s"
-    for _ = 1, 3000 do
-      if cli.shell("ls " .. dir "s-sweep-1" .. "/trial-*/checkpoint.safetensors 2>/dev/null") ~= "" then break end
-      cli.shell "sleep .01"
-    end
-    cli.shell(("kill -9 %d"):format(pid))
-    wait_for(pid)
-    assert.is_true(#cli.read(notes) < 45000, "it was over")
-    local got = cli.run "resume s-sweep-1 --json"
-    assert.equal(0, got.code, got.err)
-    assert.is_true(#cli.read(notes) < 45000 + 5000) -- those since its last checkpoint
-    local best = cli.json(cli.last_line(got.out)).best
-    local run = cli.run(("run s.lua hidden=%d epochs=15000 --trust --quiet --no-plot --results whole"):format(
-      best.params.hidden))
-    assert.equal(0, run.code, run.err)
-    for _, file in ipairs { "model.safetensors", "metrics.csv" } do
-      assert.equal(cli.read(cli.dir .. "/whole/s-1/" .. file), cli.read(("%s/%s/%s"):format(dir "s-sweep-1", best.run,
-        file)))
-    end
+    until_lucky(function()
+      write { hook = true }
+      cli.write(cli.dir .. "/notes", "")
+      local pid = start "sweep s.lua hidden=3,4 --jobs 2 epochs=15000 --trust --checkpoint-every .05s"
+      while alive(pid) do
+        if cli.shell("ls " .. dir "s-sweep-1" .. "/trial-*/checkpoint.safetensors 2>/dev/null") ~= "" then break end
+        cli.shell "sleep .01"
+      end
+      cli.shell(("kill -9 %d 2>/dev/null"):format(pid))
+      wait_for(pid)
+      if notes() == 45000 then return false end -- it was over
+      local got = cli.run "resume s-sweep-1 --json"
+      assert.equal(0, got.code, got.err)
+      assert.is_true(notes() < 45000 + 5000) -- those since its last checkpoint
+      local best = cli.json(cli.last_line(got.out)).best
+      local run = cli.run(("run s.lua hidden=%d epochs=15000 --trust --quiet --no-plot --results whole"):format(
+        best.params.hidden))
+      assert.equal(0, run.code, run.err)
+      for _, file in ipairs { "model.safetensors", "metrics.csv" } do
+        assert.equal(cli.read(cli.dir .. "/whole/s-1/" .. file), cli.read(("%s/%s/%s"):format(dir "s-sweep-1",
+          best.run, file)))
+      end
+      return true
+    end)
   end)
 
   -- A sweep of two trials that was stopped in its first one: what its checkpoint is called.
   local function stopped()
-    write {}
-    local pid = start "sweep s.lua hidden=3,4 epochs=150000 --jobs 1 --keep none --checkpoint-every .05s"
-    assert.is_true(has_checkpoint("s-sweep-1", pid))
-    cli.shell(("kill -INT -%d"):format(pid)) -- as a terminal does it: to all of them
-    wait_for(pid)
-    local files = checkpoints "s-sweep-1"
-    assert.same({ "trial-1-1.safetensors" }, files)
+    local file
+    until_lucky(function()
+      write {}
+      local pid = start "sweep s.lua hidden=3,4 epochs=150000 --jobs 1 --keep none --checkpoint-every .05s"
+      if not has_checkpoint("s-sweep-1", pid) then return false end
+      cli.shell(("kill -INT -%d 2>/dev/null"):format(pid)) -- as a terminal does it: to all of them
+      wait_for(pid)
+      local files, unfinished = checkpoints "s-sweep-1"
+      assert.same({}, unfinished)
+      if #journals "s-sweep-1".result > 0 then return false end
+      assert.same({ "trial-1-1.safetensors" }, files)
+      file = dir "s-sweep-1" .. "/checkpoints/" .. files[1]
+      return true
+    end)
     assert.matches("checkpoints +of 1 trial under way\n +goes on by +rnnlab resume s%-sweep%-1\n",
       cli.run("show s-sweep-1").out)
-    return dir "s-sweep-1" .. "/checkpoints/" .. files[1]
+    return file
   end
 
   -- Resume it; the lines about its checkpoints.
@@ -338,21 +367,16 @@ describe("trials that were cut", function()
 
   it("go on from what came further where two have run them", function()
     local file, older
-    for _ = 1, 20 do -- until the second signal came before its end, which is a matter of luck
-      cli.clean()
-      cli.fresh()
+    until_lucky(function()
       file = stopped()
       older = file:gsub("%-1%.safe", "-77.safe")
       cli.shell(("cp %s %s"):format(file, older))
       local pid, before = start "resume s-sweep-1 --jobs 1 --checkpoint-every .05s", cli.read(older)
-      for _ = 1, 6000 do
-        if cli.read(file) ~= before then break end
-        cli.shell "sleep .01"
-      end
-      cli.shell(("kill -TERM %d"):format(pid))
+      while alive(pid) and cli.read(file) == before do cli.shell "sleep .01" end
+      cli.shell(("kill -TERM %d 2>/dev/null"):format(pid))
       wait_for(pid)
-      if cli.exists(file) then break end
-    end
+      return cli.exists(file)
+    end)
     cli.write(older .. ".tmp-1-0", "half") -- of a writer that was killed
     cli.write(dir "s-sweep-1" .. "/checkpoints/trial-2-9.safetensors", "nothing of use")
     assert.matches("trial 2 starts from its beginning", lines_of_resume())
@@ -380,6 +404,6 @@ describe("trials that were cut", function()
     got = cli.run("sweep s.lua hidden=3,4 epochs=900000 --jobs 2 --keep none --checkpoint-every off",
       { signal = { "TERM", .4 } })
     assert.equal(143, got.code)
-    assert.same({}, checkpoints "s-sweep-2")
+    assert.same({ {}, {} }, { checkpoints "s-sweep-2" })
   end)
 end)
