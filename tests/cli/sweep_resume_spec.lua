@@ -157,9 +157,9 @@ local function cut(words, how, name)
   local target, signal = how:match "(%a+) (%w+)"
   if target == "worker" then
     local workers = workers_of(pid)
-    cli.shell(("kill -%s %d 2>/dev/null"):format(signal, workers[1] or pid))
+    if workers[1] then cli.shell(("kill -%s %d 2>/dev/null"):format(signal, workers[1])) end
     wait_for(pid)
-    return true
+    return workers[1] ~= nil -- they end before the sweep does
   end
   cli.shell(("kill -%s %d 2>/dev/null"):format(signal, pid))
   wait_for(pid)
