@@ -10,7 +10,7 @@
 #include "grad/plan.h"
 #include "kernel/kernel.h"
 #include "kernel/lapack.h"
-#include "rnn/init.h"
+#include "rnn/spectral.h"
 
 /* The matrix at arg as a new float64 tensor on top of the stack, row-major and our own to overwrite. */
 static double *take_matrix(lua_State *L, int arg, const char *what, int64_t *rows, int64_t *columns) {
@@ -111,12 +111,13 @@ static int lstsq(lua_State *L) {
   return 2;
 }
 
-/* spectral_radius(matrix) -> number; by repeated squaring, without LAPACK */
+/* spectral_radius(matrix) -> number; without LAPACK (rnn/spectral.h) */
 static int spectral_radius(lua_State *L) {
+  rnl_error err;
   int64_t n;
-  double *a = take_square(L, 1, "spectral_radius", &n);
-  double *work = push_new(L, 2, (int64_t[]){n, n});
-  lua_pushnumber(L, rnl_spectral_radius(n, a, work));
+  double radius, *a = take_square(L, 1, "spectral_radius", &n);
+  rnl_lua_check(L, rnl_spectral_radius(n, a, &radius, &err), &err);
+  lua_pushnumber(L, radius);
   return 1;
 }
 

@@ -140,6 +140,10 @@ typedef struct rnl_product {
 } rnl_product;
 enum { RNL_PRODUCT_SCRATCH = 704 * 1024 };
 
+/* A sparse factor has at most one element in RNL_SPARSE_SHARE that is not 0, and RNL_SPARSE_LEAST rows and columns: it
+ * then takes no more memory than the dense one does, packed, and a product with it less time. */
+enum { RNL_SPARSE_SHARE = 24, RNL_SPARSE_LEAST = 16 };
+
 /* One step of an optimiser on n contiguous elements; the formulas stand in optim/. */
 typedef struct rnl_adam_step {
   double beta1, beta2, step_size, root_scale, eps; /* p -= step_size * m / (root_scale*sqrt(v) + eps) */
@@ -235,6 +239,10 @@ typedef struct rnl_kernels {
   int64_t packed_width;
   void (*pack)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
   void (*product)(const rnl_product *product);
+  /* With a factor that is mostly zeros (sparse.inc): op(A) is A, b comes from sparse_pack, nothing is fetched. */
+  bool (*sparse_pays)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb);
+  void (*sparse_pack)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
+  void (*product_sparse)(const rnl_product *product);
 
   void (*adam)(int64_t n, const rnl_adam_step *step, const void *grad, void *param, void *m, void *v);
 } rnl_kernels;

@@ -55,6 +55,20 @@ void rnl_packed_gemm_part(bool f64, int index, int count, int64_t m, int64_t n, 
                           int64_t lda, const void *packed, bool add, const void *bias, void *c,
                           int64_t ldc);
 
+/* A factor that is mostly zeros, the recurrent weights of a reservoir say, in a form of its own: is a product with it
+ * faster? By its values alone, of which one in 24 at most must not be 0; found out in a pass over them, in part of
+ * one where they are not. */
+bool rnl_sparse_pays(bool f64, bool trans, int64_t k, int64_t n, const void *b, int64_t ldb);
+
+/* Where it pays: as rnl_pack, into memory of the same size, and as rnl_packed_gemm with what was packed so. Same bits,
+ * but for infinite and NaN elements of A, which a zero of B does not make NaN here, and for -0, which may stay -0. */
+void rnl_sparse_pack(bool f64, bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
+void rnl_sparse_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed,
+                     bool add, const void *bias, void *c, int64_t ldc);
+/* Part `index` of `count`: rows of its own. */
+void rnl_sparse_gemm_part(bool f64, int index, int count, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                          const void *packed, bool add, const void *bias, void *c, int64_t ldc);
+
 /* Part `index` of `count` of rnl_pack: whole panels each. */
 void rnl_pack_part(bool f64, int index, int count, bool trans, int64_t k, int64_t n, const void *b,
                    int64_t ldb, void *packed);

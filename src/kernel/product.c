@@ -37,21 +37,33 @@ static void *scratch(void) {
   return scratch_of_thread = memory;
 }
 
+typedef void (*product_function)(const rnl_product *product);
+
 /* Without memory for blocks the stack serves: half a megabyte of it, once. */
-static __attribute__((noinline)) void run_on_stack(rnl_product *product, bool f64) {
+static __attribute__((noinline)) void run_on_stack(rnl_product *product, product_function compute) {
   _Alignas(64) char memory[RNL_PRODUCT_SCRATCH];
   product->scratch = memory;
-  rnl_kernels_of(f64)->product(product);
+  compute(product);
 }
 
-static void run(rnl_product *product, bool f64) {
+static void run_by(rnl_product *product, product_function compute) {
   product->scratch = scratch();
-  if (product->scratch) rnl_kernels_of(f64)->product(product);
-  else run_on_stack(product, f64);
+  if (product->scratch) compute(product);
+  else run_on_stack(product, compute);
 }
+
+static void run(rnl_product *product, bool f64) { run_by(product, rnl_kernels_of(f64)->product); }
 
 static const void *offset(bool f64, const void *base, int64_t elements) {
   return (const char *)base + elements * (int64_t)(f64 ? sizeof(double) : sizeof(float));
+}
+
+static void take_rows(rnl_product *product, bool f64, int index, int count) {
+  int64_t from, to;
+  rnl_share(product->m, 1, index, count, &from, &to);
+  product->m = to - from;
+  product->a = offset(f64, product->a, from * (product->trans_a ? 1 : product->lda));
+  product->c = (void *)(uintptr_t)offset(f64, product->c, from * product->ldc);
 }
 
 /* Narrow `product` to part `index`: of the columns in whole panels where there are enough of them, else of
@@ -68,10 +80,7 @@ static void take_part(rnl_product *product, bool f64, int index, int count) {
     if (product->bias) product->bias = offset(f64, product->bias, from);
     product->c = (void *)(uintptr_t)offset(f64, product->c, from);
   } else {
-    rnl_share(product->m, 1, index, count, &from, &to);
-    product->m = to - from;
-    product->a = offset(f64, product->a, from * (product->trans_a ? 1 : product->lda));
-    product->c = (void *)(uintptr_t)offset(f64, product->c, from * product->ldc);
+    take_rows(product, f64, index, count);
   }
 }
 
@@ -177,4 +186,24 @@ void rnl_packed_gemm_fetch(bool f64, int64_t m, int64_t n, int64_t k, const void
 void rnl_packed_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                      const void *packed, bool add, const void *bias, void *c, int64_t ldc) {
   rnl_packed_gemm_fetch(f64, m, n, k, a, lda, packed, add, bias, c, ldc, NULL);
+}
+
+bool rnl_sparse_pays(bool f64, bool trans, int64_t k, int64_t n, const void *b, int64_t ldb) {
+  return rnl_kernels_of(f64)->sparse_pays(trans, k, n, b, ldb);
+}
+
+void rnl_sparse_pack(bool f64, bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed) {
+  rnl_kernels_of(f64)->sparse_pack(trans, k, n, b, ldb, packed);
+}
+
+void rnl_sparse_gemm_part(bool f64, int index, int count, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
+                          const void *packed, bool add, const void *bias, void *c, int64_t ldc) {
+  rnl_product product = packed_product(m, n, k, a, lda, packed, add, bias, c, ldc);
+  take_rows(&product, f64, index, count);
+  run_by(&product, rnl_kernels_of(f64)->product_sparse);
+}
+
+void rnl_sparse_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed,
+                     bool add, const void *bias, void *c, int64_t ldc) {
+  rnl_sparse_gemm_part(f64, 0, 1, m, n, k, a, lda, packed, add, bias, c, ldc);
 }

@@ -18,6 +18,7 @@
 #include "kernel/program.inc"
 #include "kernel/rows.inc"
 #include "kernel/packed.inc"
+#include "kernel/sparse.inc"
 
 extern const rnl_kernels RNL_VARIANT;
 const rnl_kernels RNL_VARIANT = {
@@ -59,5 +60,8 @@ const rnl_kernels RNL_VARIANT = {
     .packed_width = PANEL,
     .pack = pack,
     .product = product,
+    .sparse_pays = sparse_pays,
+    .sparse_pack = sparse_pack,
+    .product_sparse = product_sparse,
     .adam = adam,
 };

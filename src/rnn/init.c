@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "kernel/gemm.h"
+#include "rnn/spectral.h"
 
 static const char *const names[] = {"uniform", "normal",        "glorot", "orthogonal", "constant", "zeros",
                                     "glorot_normal", "he", "he_normal", "identity", "spectral", "sparse"};
@@ -65,22 +65,6 @@ static rnl_status fill_orthogonal(double gain, const rnl_tensor *t, rnl_rng *rng
   return RNL_OK;
 }
 
-double rnl_spectral_radius(int64_t n, double *matrix, double *work) {
-  enum { SQUARINGS = 40 };
-  double log_radius = 0, share = 1; /* log ||A^(2^k)|| / 2^k, part by part */
-  for (int k = 0; k < SQUARINGS; k++, share /= 2) {
-    double square = 0;
-    for (int64_t i = 0; i < n * n; i++) square += matrix[i] * matrix[i];
-    if (square == 0) return 0;
-    const double norm = sqrt(square);
-    for (int64_t i = 0; i < n * n; i++) matrix[i] /= norm;
-    log_radius += share * log(norm);
-    rnl_gemm(true, false, false, n, n, n, matrix, n, matrix, n, 0, work, n);
-    memcpy(matrix, work, (size_t)(n * n) * sizeof *matrix);
-  }
-  return exp(log_radius);
-}
-
 /* Normal numbers of deviation 1, some dropped, scaled to the radius. */
 static rnl_status fill_spectral(const rnl_init *init, const rnl_tensor *t, rnl_rng *rng, rnl_error *err) {
   char shape[RNL_SHAPE_TEXT];
@@ -90,16 +74,14 @@ static rnl_status fill_spectral(const rnl_init *init, const rnl_tensor *t, rnl_r
   if (!(init->radius >= 0) || isinf(init->radius))
     return rnl_fail(err, RNL_ERR_ARG, "a spectral radius of %g; expected a number >= 0", init->radius);
   const int64_t n = t->size[0];
-  double *matrix = rnl_alloc((size_t)(3 * n * n), sizeof *matrix);
+  double *matrix = rnl_alloc((size_t)(n * n), sizeof *matrix), radius = 0;
   if (!matrix) return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for a matrix");
   for (int64_t i = 0; i < n * n; i++) {
     const double value = rnl_rng_normal(rng);
     matrix[i] = rnl_rng_uniform(rng) < init->density ? value : 0;
   }
-  memcpy(matrix + n * n, matrix, (size_t)(n * n) * sizeof *matrix);
-  const double radius = rnl_spectral_radius(n, matrix + n * n, matrix + 2 * n * n);
-  rnl_status status = RNL_OK;
-  if (radius == 0 && init->radius > 0)
+  rnl_status status = rnl_spectral_radius(n, matrix, &radius, err);
+  if (status == RNL_OK && radius == 0 && init->radius > 0)
     status = rnl_fail(err, RNL_ERR_ARG, "a matrix of density %g has come out with no eigenvalue but zero",
                       init->density);
   for (int64_t i = 0; status == RNL_OK && i < n * n; i++)

@@ -53,8 +53,4 @@ rnl_status rnl_init_from_name(const char *name, rnl_init *out, rnl_error *err);
  * deviation, a density or radius out of range. */
 rnl_status rnl_init_fill(const rnl_init *init, const rnl_tensor *t, rnl_rng *rng, rnl_error *err);
 
-/* The largest |eigenvalue| of a square matrix, by Gelfand's formula: ||A^m||^(1/m) for m = 2^40, from repeated
- * squaring. `matrix` (n * n, row-major) is overwritten. */
-double rnl_spectral_radius(int64_t n, double *matrix, double *work);
-
 #endif

@@ -148,8 +148,12 @@ static void step_products(const pass *w, const rows_instruction *r, int64_t t, b
     if (r->hoists && r->hoisted[k]) continue;
     const rnl_row_operand source = operand(w, f->term[k].source, t, w->row);
     const rows_pack *pack = &w->o->pack[r->pack[k]];
-    rnl_packed_gemm_fetch(w->s->f64, w->rows, width, pack->k, source.data, source.stride, pack->data, add,
-                          add ? NULL : bias, out.data, out.stride, &fetch);
+    if (pack->sparse)
+      rnl_sparse_gemm(w->s->f64, w->rows, width, pack->k, source.data, source.stride, pack->data, add,
+                      add ? NULL : bias, out.data, out.stride);
+    else
+      rnl_packed_gemm_fetch(w->s->f64, w->rows, width, pack->k, source.data, source.stride, pack->data, add,
+                            add ? NULL : bias, out.data, out.stride, &fetch);
     fetch.count = 0;
     add = true;
   }
@@ -184,6 +188,14 @@ static void run_affine(const pass *w, const rows_instruction *r, int64_t t) {
   run_row_op(w, &act);
 }
 
+/* This thread's part of a product over all of the chunk's rows. */
+static void chunk_product(const pass *w, const rows_pack *pack, int64_t width, rnl_row_operand source, bool add,
+                          const void *bias, void *into, int64_t ldc) {
+  (pack->sparse ? rnl_sparse_gemm_part : rnl_packed_gemm_part)(
+      w->s->f64, w->index, w->count, w->steps * w->s->batch, width, pack->k, source.data, source.stride, pack->data,
+      add, add ? NULL : bias, into, ldc);
+}
+
 /* This thread's part of the chunk's terms of an instruction that hoists some. */
 static void products_ahead(const pass *w, const rows_instruction *r) {
   const rnl_instruction *f = r->f;
@@ -200,8 +212,7 @@ static void products_ahead(const pass *w, const rows_instruction *r) {
     if (!r->hoisted[k]) continue;
     const rnl_row_operand source = operand(w, f->term[k].source, w->from, 0);
     const rows_pack *pack = &w->o->pack[r->pack[k]];
-    rnl_packed_gemm_part(w->s->f64, w->index, w->count, w->steps * w->s->batch, width, pack->k, source.data,
-                         source.stride, pack->data, add, add ? NULL : bias, into, ldc);
+    chunk_product(w, pack, width, source, add, bias, into, ldc);
     add = true;
   }
 }
@@ -212,14 +223,13 @@ static void products_late(const pass *w, const rows_instruction *r) {
   const rnl_program *p = w->s->program;
   const rnl_row_operand out = operand(w, f->out[0], w->from, 0);
   if (!out.data) return;
-  const int64_t width = p->value[f->out[0]].width, all = w->steps * w->s->batch;
+  const int64_t width = p->value[f->out[0]].width;
   const void *bias = f->in[0] >= 0 ? operand(w, f->in[0], 0, 0).data : NULL;
   bool add = f->add;
   for (int k = 0; k < f->n_terms; k++) {
     const rnl_row_operand source = operand(w, f->term[k].source, w->from, 0);
     const rows_pack *pack = &w->o->pack[r->pack[k]];
-    rnl_packed_gemm_part(w->s->f64, w->index, w->count, all, width, pack->k, source.data, source.stride, pack->data,
-                         add, add ? NULL : bias, out.data, out.stride);
+    chunk_product(w, pack, width, source, add, bias, out.data, out.stride);
     add = true;
   }
 }
@@ -375,12 +385,21 @@ static void pack_part(void *context, int index, int count) {
   const rnl_program *p = j->s->program;
   for (int k = 0; k < j->o->n_packs; k++) {
     const rows_pack *pack = &j->o->pack[k];
-    rnl_pack_part(j->s->f64, index, count, pack->transposed, pack->k, pack->n, j->s->weight_data[pack->weight],
-                  p->value[p->weight[pack->weight]].width, pack->data);
+    const void *data = j->s->weight_data[pack->weight];
+    const int64_t row = p->value[p->weight[pack->weight]].width;
+    if (!pack->sparse)
+      rnl_pack_part(j->s->f64, index, count, pack->transposed, pack->k, pack->n, data, row, pack->data);
+    else if (k % count == index)
+      rnl_sparse_pack(j->s->f64, pack->transposed, pack->k, pack->n, data, row, pack->data);
   }
 }
 static void begin(const rnl_program_store *s, void *own) {
   job j = {.s = s, .o = own};
+  for (int k = 0; k < j.o->n_packs; k++) {
+    rows_pack *pack = &j.o->pack[k];
+    pack->sparse = rnl_sparse_pays(s->f64, pack->transposed, pack->k, pack->n, s->weight_data[pack->weight],
+                                   s->program->value[s->program->weight[pack->weight]].width);
+  }
   rnl_threads_run(rnl_threads_wanted(), pack_part, &j);
 }
 

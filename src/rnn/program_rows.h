@@ -32,6 +32,7 @@ typedef struct rows_list {
 typedef struct rows_pack {
   int weight; /* its index */
   bool transposed;
+  bool sparse; /* in this pass: the weight was mostly zeros when it began */
   int64_t k, n;
   char *data;
 } rows_pack;

@@ -185,6 +185,23 @@ describe("a reservoir", function()
     assert.equal("esn 2-100-1", layer:describe())
   end)
 
+  it("of many units runs as the plain loops do, alone and in a batch", function()
+    core.set_default_dtype "float64"
+    local layers = {}
+    for i, regime in ipairs { "auto", "reference" } do
+      nn.set_stream(core.rng(4, "init"), 4)
+      layers[i] = nn.Reservoir(20, 300, 2, { density = .02, leak = .3, input_density = .03, bias_scale = .1,
+        feedback = true, feed = "own", regime = regime })
+      layers[i].weight_ho:detach():copy(core.rng(5, "data"):normal(300, 2) * .02)
+    end
+    local x = core.rng(1, "data"):normal(7, 30, 20)
+    local y = layers[1]:forward(x)
+    assert.is_true(y:detach():abs():max():item() > .01)
+    assert.is_true((y - layers[2]:forward(x)):detach():abs():max():item() < 1e-12)
+    local alone = layers[1]:forward(x:narrow(1, 3, 1))
+    assert.equal(0, (alone - y:narrow(1, 3, 1)):detach():abs():max():item())
+  end)
+
   it("says what is wrong with its options", function()
     refused("leak must be a number above 0 and at most 1, not 2", nn.Reservoir, 1, 20, 1, { leak = 2 })
     refused("radius must be a number of at least 0, not %-1", nn.Reservoir, 1, 20, 1, { radius = -1 })

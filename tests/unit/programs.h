@@ -190,6 +190,7 @@ typedef struct program_case {
   bool states, lengths, final; /* initial states given; lengths given; the loss sees final states */
   uint32_t seed;
   unsigned unseen, frozen; /* bits: outputs and final states that the loss does not see; weights without gradient */
+  int sparse;              /* of each matrix one weight in so many stays; 0: all */
 } program_case;
 
 /* loss = sum over outputs (and final states) of the mean of (out - target)^2 */
@@ -216,6 +217,9 @@ static inline applied program_apply(rnl_program *p, program_case c) {
     a.in[rnl_program_first_weight(p) + k] =
         program_random(seed++, c.dtype, w->rows ? 2 : 1, w->rows ? (int64_t[]){w->rows, w->width} : &w->width, scale,
                        !(c.frozen >> k & 1));
+    const rnl_tensor *value = rnl_value(a.in[rnl_program_first_weight(p) + k]);
+    for (int64_t i = 0; c.sparse && w->rows && i < rnl_tensor_numel(value); i++)
+      if (i % c.sparse != k % c.sparse) rnl_tensor_put(value, i, 0);
   }
   if (c.lengths) {
     a.in[rnl_program_lengths(p)] = program_random(seed, c.dtype, 1, &c.batch, 1, false);

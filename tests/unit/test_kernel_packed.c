@@ -1,4 +1,4 @@
-/* Matrix products, packed and plain, against a double loop: bit for bit, since each element is one chain of
+/* Matrix products, packed, sparse and plain, against a double loop: bit for bit, since each element is one chain of
  * fused multiply-adds (products and sums in the generic ISA). Every array ends where its memory ends: a read or
  * write past it is a crash; C's gaps between rows hold a mark that must survive. */
 #include <setjmp.h>
@@ -102,6 +102,15 @@ static int64_t extent(int64_t rows, int64_t columns, int64_t ld) {
 CHAIN(float, chain_f32, fmaf)
 CHAIN(double, chain_f64, fma)
 
+static void expect(problem *p) {
+  const bool fused = strcmp(rnl_kernel_isa(NULL), "generic") != 0;
+  for (int64_t i = 0; i < p->m; i++)
+    for (int64_t j = 0; j < p->n; j++) {
+      const double start = p->add ? get(&p->c, i * p->ldc + j) : p->biased ? get(&p->bias, j) : 0;
+      set(&p->expected, i * p->ldc + j, (p->f64 ? chain_f64 : chain_f32)(p, fused, i, j, start));
+    }
+}
+
 static problem new_problem(bool f64, bool trans_a, bool trans_b, bool add, bool biased, int64_t m, int64_t n,
                            int64_t k, int64_t gap) {
   problem p = {f64, trans_a, trans_b, add, biased, m, n, k};
@@ -113,12 +122,7 @@ static problem new_problem(bool f64, bool trans_a, bool trans_b, bool add, bool 
   p.bias = random_array(f64, n);
   p.c = random_array(f64, extent(m, n, p.ldc));
   p.expected = copy_array(&p.c);
-  const bool fused = strcmp(rnl_kernel_isa(NULL), "generic") != 0;
-  for (int64_t i = 0; i < m; i++)
-    for (int64_t j = 0; j < n; j++) {
-      const double start = add ? get(&p.c, i * p.ldc + j) : biased ? get(&p.bias, j) : 0;
-      set(&p.expected, i * p.ldc + j, (f64 ? chain_f64 : chain_f32)(&p, fused, i, j, start));
-    }
+  expect(&p);
   return p;
 }
 static void free_problem(problem *p) {
@@ -318,6 +322,86 @@ static void parts_make_the_whole(void **state) {
     }
 }
 
+/* ---- factors that are mostly zeros ---------------------------------------------------------- */
+
+/* Of B about one element in `share` stays, but for the row and the column that stay whole (none: -1). */
+static void empty(problem *p, uint32_t share, int64_t whole_row, int64_t whole_column) {
+  for (int64_t q = 0; q < p->k; q++)
+    for (int64_t j = 0; j < p->n; j++)
+      if (q != whole_row && j != whole_column && draw(share) != 0)
+        set(&p->b, p->trans_b ? j * p->ldb + q : q * p->ldb + j, 0);
+  expect(p);
+}
+
+static void check_sparse(problem *p) {
+  assert_true(rnl_sparse_pays(p->f64, p->trans_b, p->k, p->n, p->b.data, p->ldb));
+  array packed = new_array(p->f64, rnl_packed_size(p->f64, p->k, p->n)), c = copy_array(&p->c);
+  const void *bias = p->biased ? p->bias.data : NULL;
+  rnl_sparse_pack(p->f64, p->trans_b, p->k, p->n, p->b.data, p->ldb, packed.data);
+  rnl_sparse_gemm(p->f64, p->m, p->n, p->k, p->a.data, p->lda, packed.data, p->add, bias, c.data, p->ldc);
+  assert_same(&c, &p->expected);
+  free_array(&c);
+  c = copy_array(&p->c);
+  const int count = 1 + (int)draw(4);
+  for (int i = 0; i < count; i++)
+    rnl_sparse_gemm_part(p->f64, i, count, p->m, p->n, p->k, p->a.data, p->lda, packed.data, p->add, bias, c.data,
+                         p->ldc);
+  assert_same(&c, &p->expected);
+  free_array(&c);
+  free_array(&packed);
+}
+
+/* Same bits as the dense chain, for every number of rows about the registers, panels and parts. */
+static void sparse_factors_give_the_same_bits(void **state) {
+  (void)state;
+  for (int64_t m = 0; m <= 70; m++)
+    for (int way = 0; way < 4; way++) {
+      const int start = (int)draw(3);
+      problem p =
+          new_problem(way & 1, false, way & 2, start == 1, start == 2, m, 70 + draw(90), 70 + draw(90), draw(2));
+      empty(&p, 40 + draw(60), draw(2) ? (int64_t)draw(70) : -1, -1);
+      check_sparse(&p);
+      free_problem(&p);
+    }
+}
+
+/* A column longer than those that are sorted by length, one without elements, a factor of zeros alone, and rows too
+ * long for the scratch memory. */
+static void sparse_factors_of_odd_forms(void **state) {
+  (void)state;
+  for (int way = 0; way < 4; way++) {
+    problem p = new_problem(way & 1, false, way & 2, false, true, 21, 100, 700, 1);
+    empty(&p, 100, -1, 7);
+    check_sparse(&p);
+    empty(&p, 1u << 27, -1, -1);
+    check_sparse(&p);
+    free_problem(&p);
+    p = new_problem(way & 1, false, way & 2, true, false, 9, 17, way & 1 ? 12000 : 24000, 0);
+    empty(&p, 50, -1, -1);
+    check_sparse(&p);
+    free_problem(&p);
+  }
+}
+
+/* One element in 24 at most, and no factor of a few rows or columns; -0 is a zero, NaN is none. */
+static void what_pays(void **state) {
+  (void)state;
+  for (int f64 = 0; f64 < 2; f64++) {
+    array b = new_array(f64, 48 * 48);
+    for (int64_t i = 0; i < b.count; i++) set(&b, i, i % 24 == 5 ? (i % 2 ? 1.5 : (double)NAN) : -0.0);
+    for (int trans = 0; trans < 2; trans++) {
+      assert_true(rnl_sparse_pays(f64, trans, 48, 48, b.data, 48));
+      assert_true(rnl_sparse_pays(f64, trans, 16, 48, b.data, trans ? 16 : 48));
+      assert_false(rnl_sparse_pays(f64, trans, 15, 48, b.data, 48));
+      assert_false(rnl_sparse_pays(f64, trans, 48, 15, b.data, 48));
+    }
+    set(&b, 48 * 48 - 1, 1);
+    assert_false(rnl_sparse_pays(f64, false, 48, 48, b.data, 48));
+    assert_false(rnl_sparse_pays(f64, true, 48, 48, b.data, 48));
+    free_array(&b);
+  }
+}
+
 /* What the benchmark compares with is the same function: OpenBLAS agrees up to rounding, where it is installed. */
 static void openblas_agrees(void **state) {
   (void)state;
@@ -376,6 +460,9 @@ int main(void) {
       cmocka_unit_test(products_can_be_split_along_k),
       cmocka_unit_test(slices_of_packed_columns),
       cmocka_unit_test(parts_make_the_whole),
+      cmocka_unit_test(sparse_factors_give_the_same_bits),
+      cmocka_unit_test(sparse_factors_of_odd_forms),
+      cmocka_unit_test(what_pays),
       cmocka_unit_test(openblas_agrees),
       cmocka_unit_test(sums_of_rows),
   };

@@ -38,6 +38,37 @@ static void test_chunks(void **state) {
   }
 }
 
+/* Weights that are mostly zeros have products of their own; weights that stop being so, the others again. */
+static void test_sparse(void **state) {
+  (void)state;
+  const program_sizes n = {.input = 65, .hidden = 67, .output = 31};
+  static const int64_t batches[] = {1, 5, 17, 40};
+  for (int option = 0; option < 16; option++) {
+    const program_case c = {.dtype = option & 1 ? RNL_F64 : RNL_F32, .batch = batches[option % 4], .time = 9,
+                            .states = option & 2, .lengths = option & 4, .checkpoint = option & 8 ? 4 : 0,
+                            .frozen = option & 8 ? 2 : 0, .seed = 7, .sparse = 29};
+    check("elman", program_elman(n), c);
+    check("lstm", program_lstm(n), c);
+    check("gru", program_gru(n), c);
+  }
+  rnl_program *p = program_elman(n);
+  program_case c = {.dtype = RNL_F64, .regime = RNL_REGIME_LARGE, .batch = 3, .time = 4, .seed = 8};
+  applied dense = program_apply(p, c);
+  c.sparse = 40;
+  applied sparse = program_apply(p, c);
+  for (int pass = 0; pass < 2; pass++) {
+    OK(rnl_plan_forward(dense.plan, err));
+    OK(rnl_plan_forward(sparse.plan, err));
+    for (int64_t i = 0; i < rnl_tensor_numel(rnl_value(sparse.out[0])); i++)
+      assert_int_equal(rnl_tensor_at(rnl_value(dense.out[0]), i) == rnl_tensor_at(rnl_value(sparse.out[0]), i), pass);
+    for (int k = 0; k < sparse.n_in; k++)
+      if (sparse.in[k]) OK(rnl_tensor_copy(rnl_value(sparse.in[k]), rnl_value(dense.in[k]), err));
+  }
+  applied_free(&dense);
+  applied_free(&sparse);
+  rnl_program_release(p);
+}
+
 static void same_bits(const rnl_tensor *a, const rnl_tensor *b, const char *what, int k) {
   for (int64_t i = 0; i < rnl_tensor_numel(a); i++)
     if (rnl_tensor_at(a, i) != rnl_tensor_at(b, i))
@@ -50,10 +81,10 @@ static void test_threads(void **state) {
   const program_sizes n = {.input = 21, .hidden = 67, .output = 5};
   rnl_program *(*const make[])(program_sizes) = {program_lstm, program_gru, program_elman, program_lstm_spelled};
   for (int m = 0; m < 4; m++)
-    for (int lengths = 0; lengths < 2; lengths++) {
+    for (int option = 0; option < 4; option++) {
       rnl_program *p = make[m](n);
-      const program_case c = {.dtype = RNL_F32, .regime = RNL_REGIME_LARGE, .batch = 37, .time = 13, .lengths = lengths,
-                              .final = true, .seed = 5};
+      const program_case c = {.dtype = RNL_F32, .regime = RNL_REGIME_LARGE, .batch = 37, .time = 13,
+                              .lengths = option & 1, .final = true, .seed = 5, .sparse = option & 2 ? 33 : 0};
       applied one = program_apply(p, c), more = program_apply(p, c);
       for (int threads = 2; threads <= 5; threads += 3) {
         OK(rnl_plan_forward(one.plan, err));
@@ -101,6 +132,7 @@ static void test_row_alone(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_chunks),
+                                     cmocka_unit_test(test_sparse),
                                      cmocka_unit_test(test_threads), cmocka_unit_test(test_row_alone)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,7 +139,7 @@ function core.linalg.solve(a, b) end
 ---@return integer rank
 function core.linalg.lstsq(a, b) end
 
---- The largest |eigenvalue|, by repeated squaring and without LAPACK.
+--- The largest |eigenvalue|, without LAPACK: by repeated squaring, above 256 rows by Arnoldi's method before it.
 ---@param matrix rnnlab.Tensor
 ---@return number
 function core.linalg.spectral_radius(matrix) end
