@@ -97,14 +97,12 @@ static rnl_status find_read_out(read_out *r, const rnl_var *prediction, rnl_erro
 /* ---- the equations ---------------------------------------------------------------------------- */
 
 typedef struct equations {
-  int64_t n, outputs, rows;  /* n: columns of F, one for the bias where there is one */
-  rnl_tensor part[RNL_PROGRAM_TERMS]; /* copies of the sources, (rows, n_k) row-major in double */
-  double *f, *t;             /* a block of F and T, or all of them */
-  double *a, *b;             /* F'F (n, n) and F'T (n, outputs); or, with lambda = 0, b (n, outputs) alone */
+  int64_t n, outputs, rows; /* n: columns of F, one for the bias where there is one */
+  double *f, *t;            /* a block of F and T, or all of them */
+  double *a, *b;            /* F'F (n, n), its lower triangle, and F'T (n, outputs); with lambda = 0, b alone */
 } equations;
 
 static void equations_free(equations *e) {
-  for (int k = 0; k < RNL_PROGRAM_TERMS; k++) rnl_tensor_release(&e->part[k]);
   rnl_free(e->f);
   rnl_free(e->t);
   rnl_free(e->a);
@@ -116,6 +114,19 @@ static double *numbers(int64_t rows, int64_t columns) {
   return rnl_mul_i64(rows, columns, &count) ? rnl_alloc((size_t)count, sizeof(double)) : NULL;
 }
 
+/* to[j] = scale * source[row][j], a row being a step of a sequence. Returns where to[width] is. */
+static double *take_row(const rnl_tensor *source, int64_t row, double scale, double *to) {
+  const int last = source->ndim - 1;
+  const int64_t width = source->size[last], step = source->stride[last];
+  int64_t at = 0;
+  for (int d = last - 1; d >= 0; row /= source->size[d--]) at += row % source->size[d] * source->stride[d];
+  if (source->dtype == RNL_F64)
+    for (int64_t j = 0; j < width; j++) to[j] = scale * rnl_f64(source)[at + j * step];
+  else
+    for (int64_t j = 0; j < width; j++) to[j] = scale * (double)rnl_f32(source)[at + j * step];
+  return to + width;
+}
+
 /* Rows from `row` on into f and t, at most `room`; *filled of them count. Returns the row after. */
 static int64_t fill(equations *e, const read_out *r, const rnl_residuals *residuals, int64_t row, int64_t room,
                     int64_t *filled) {
@@ -124,11 +135,7 @@ static int64_t fill(equations *e, const read_out *r, const rnl_residuals *residu
     const double root = residuals->root ? residuals->root[row * e->outputs] : 1;
     if (root == 0) continue;
     double *f = e->f + *filled * e->n, *t = e->t + *filled * e->outputs;
-    for (int k = 0; k < r->n_terms; k++) {
-      const int64_t width = e->part[k].size[e->part[k].ndim - 1];
-      const double *from = rnl_f64(&e->part[k]) + row * width;
-      for (int64_t j = 0; j < width; j++) *f++ = root * from[j];
-    }
+    for (int k = 0; k < r->n_terms; k++) f = take_row(r->source[k], row, root, f);
     if (r->bias) *f = root;
     for (int64_t j = 0; j < e->outputs; j++) t[j] = root * target[row * e->outputs + j];
     ++*filled;
@@ -136,7 +143,19 @@ static int64_t fill(equations *e, const read_out *r, const rnl_residuals *residu
   return row;
 }
 
-enum { BLOCK = 512 };
+enum { BLOCK = 512, STRIPE = 168 }; /* rows of F, and of F'F, at a time */
+
+/* a (+)= F'F, b (+)= F'T of the rows filled. Of a the lower triangle in stripes, which is half of it. */
+static void add_products(equations *e, int64_t filled, bool add, int threads) {
+  const int64_t n = e->n;
+  for (int64_t i = 0, rows; i < n; i += rows) {
+    rows = n - i < STRIPE ? n - i : STRIPE;
+    rnl_gemm_threads(threads, true, true, false, rows, i + rows, filled, e->f + i, n, e->f, n, add, NULL, e->a + i * n,
+                     n);
+  }
+  rnl_gemm_threads(threads, true, true, false, n, e->outputs, filled, e->f, n, e->t, e->outputs, add, NULL, e->b,
+                   e->outputs);
+}
 
 static rnl_status solve(equations *e, const read_out *r, const rnl_residuals *residuals, double lambda, int threads,
                         rnl_error *err) {
@@ -151,13 +170,7 @@ static rnl_status solve(equations *e, const read_out *r, const rnl_residuals *re
                     (long long)e->rows, lambda > 0 ? "" : "; lambda above 0 takes less");
   while (row < e->rows) {
     row = fill(e, r, residuals, row, room, &filled);
-    if (lambda > 0 && filled > 0) {
-      const double beta = total > 0;
-      rnl_gemm_threads(threads, true, true, false, e->n, e->n, filled, e->f, e->n, e->f, e->n, beta, NULL, e->a,
-                       e->n);
-      rnl_gemm_threads(threads, true, true, false, e->n, e->outputs, filled, e->f, e->n, e->t, e->outputs, beta,
-                       NULL, e->b, e->outputs);
-    }
+    if (lambda > 0 && filled > 0) add_products(e, filled, total > 0, threads);
     total += filled;
   }
   if (lambda == 0) return rnl_least_squares(total, e->n, e->outputs, e->f, e->t, e->b, -1, NULL, err);
@@ -183,12 +196,8 @@ static void put_weights(const equations *e, const read_out *r) {
 static rnl_status fit(const read_out *r, const rnl_residuals *residuals, double lambda, int threads, rnl_error *err) {
   equations e = {.n = r->bias != NULL, .outputs = residuals->t.size[residuals->t.ndim - 1]};
   e.rows = residuals->count / e.outputs;
-  rnl_status status = RNL_OK;
-  for (int k = 0; status == RNL_OK && k < r->n_terms; k++) {
-    status = rnl_tensor_cast(&e.part[k], r->source[k], RNL_F64, err);
-    e.n += r->source[k]->size[r->source[k]->ndim - 1];
-  }
-  if (status == RNL_OK) status = solve(&e, r, residuals, lambda, threads, err);
+  for (int k = 0; k < r->n_terms; k++) e.n += r->source[k]->size[r->source[k]->ndim - 1];
+  const rnl_status status = solve(&e, r, residuals, lambda, threads, err);
   if (status == RNL_OK) put_weights(&e, r);
   equations_free(&e);
   return status;

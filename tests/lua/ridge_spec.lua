@@ -60,6 +60,25 @@ describe("ridge regression", function()
     end
   end)
 
+  it("of many features, over many blocks of steps, solves the normal equations", function()
+    for _, dtype in ipairs { "float64", "float32" } do
+      core.set_default_dtype(dtype)
+      local rng = core.rng(1, "data")
+      local x, t = rng:normal(3, 431, 390), rng:normal(3, 431, 2)
+      local net = nn.Linear(390, 2)
+      fit(net, { x = x, y = t }, 5)
+      core.set_default_dtype "float64"
+      local f = core.cat({ x:to "float64":reshape(3 * 431, 390), core.ones(3 * 431, 1) }, 2)
+      local penalty = core.eye(391) * 5
+      penalty[{ 391, 391 }] = 0
+      local solved = core.linalg.solve(f:t():mm(f) + penalty, f:t():mm(t:to "float64"
+        :reshape(3 * 431, 2)))
+      local tolerance = dtype == "float32" and 1e-6 or 1e-11
+      close(solved:narrow(1, 1, 390), net.weight, "weight", tolerance)
+      close(solved:narrow(1, 391, 1):reshape(2), net.bias, "bias", tolerance)
+    end
+  end)
+
   it("finds the read-out of any network whose targets it made", function()
     core.set_default_dtype "float64"
     local x = core.rng(1, "data"):normal(4, 60, 2)
