@@ -97,8 +97,6 @@ local function large(name, what, make, shape, hidden, gates, targets, more)
 end
 
 -- The tutorial's network and data (coef = 1), 200 iterations of Levenberg-Marquardt from several starts.
-local lms = { { name = "LM", what = "200 x lm, elman 3-5-2, 8 x 100", target = .1 } }
-
 local function measure_lm(workload, quick)
   local rng, list = core.rng(1), {}
   local x, y = rng:uniform(8, 100, 3), .1 * rng:normal(8, 100, 2)
@@ -115,6 +113,24 @@ local function measure_lm(workload, quick)
   return { name = workload.name, what = workload.what, threads = 1, seconds = s, target_seconds = workload.target,
     met = s <= workload.target }
 end
+
+-- A reservoir with ten connections a unit: its states, the normal equations and their solution.
+local function measure_esn(workload, quick)
+  local units, list = quick and 100 or 1000, {}
+  local model = nn.Reservoir(1, units, 1, { leak = .5 })
+  for i = 1, quick and 1 or 7 do
+    local trainer = trainer_of(model, { batch = 1, time = 2000, input = 1, output = 1 }, 1, "mse",
+      { kind = "ridge", lambda = 1e-6 })
+    trainer:run(1)
+    list[i] = trainer:seconds()
+  end
+  return { name = workload.name, what = workload.what:format(units), threads = 1, seconds = median(list) }
+end
+
+local methods = {
+  { name = "LM", what = "200 x lm, elman 3-5-2, 8 x 100", target = .1, measure = measure_lm },
+  { name = "esn", what = "ridge, esn 1-%d-1, 1 x 2000", measure = measure_esn },
+}
 
 local m_shape = { batch = 32, time = 100, input = 64, output = 64 }
 local l_shape = { batch = 64, time = 50, input = 512, output = 512 }
@@ -297,7 +313,7 @@ function bench.run(options)
   core.set_default_dtype "float32"
   nn.set_stream(core.rng(1, "init"), 1)
   local wanted, known = {}, {}
-  for _, list in ipairs { smalls, lms, larges } do
+  for _, list in ipairs { smalls, methods, larges } do
     for _, workload in ipairs(list) do
       known[#known + 1] = workload.name
     end
@@ -318,8 +334,8 @@ function bench.run(options)
   for _, workload in ipairs(smalls) do
     if all or wanted[workload.name] then results[#results + 1] = measure_small(workload, quick) end
   end
-  for _, workload in ipairs(lms) do
-    if all or wanted[workload.name] then results[#results + 1] = measure_lm(workload, quick) end
+  for _, workload in ipairs(methods) do
+    if all or wanted[workload.name] then results[#results + 1] = workload.measure(workload, quick) end
   end
   for _, workload in ipairs(larges) do
     for threads = 1, (all and not quick or wanted[workload.name]) and 2 or 0 do

@@ -13,11 +13,11 @@ const rnl_command rnl_command_bench = {
   .about =
     "Times forward, backward and update of fixed workloads in one run and prints medians: S (the\n"
     "tutorial's network), the same as a cell written in Lua, other small nets; LM (200 iterations of\n"
-    "Levenberg-Marquardt on the tutorial's network); M, L and G (an LSTM of 128, of 512, a GRU of 512)\n"
-    "against the time OpenBLAS's own sgemm takes for the same products, on one thread and two; then\n"
-    "models side by side against one alone, where the two ways of computing cross, and what a sequence,\n"
-    "a step, a layer costs as their number grows. Half a minute; NAMEs choose workloads. A missed\n"
-    "figure is no failure.",
+    "Levenberg-Marquardt on the tutorial's network); esn (a reservoir fitted by ridge regression); M, L\n"
+    "and G (an LSTM of 128, of 512, a GRU of 512) against the time OpenBLAS's own sgemm takes for the\n"
+    "same products, on one thread and two; then models side by side against one alone, where the two\n"
+    "ways of computing cross, and what a sequence, a step, a layer costs as their number grows. Half a\n"
+    "minute; NAMEs choose workloads. A missed figure is no failure.",
   .examples =
     "  rnnlab bench\n"
     "  rnnlab bench S S-lua M --json",

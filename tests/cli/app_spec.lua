@@ -264,10 +264,11 @@ end)
 
 describe("bench", function()
   it("times the workloads it is asked for, and names those it has", function()
-    local got = cli.run "bench S S-lua LM --quick --json"
+    local got = cli.run "bench S S-lua LM esn --quick --json"
     assert.equal(0, got.code, got.err)
     local report = cli.json(got.out)
-    assert.equal(3, #report.workloads)
+    assert.equal(4, #report.workloads)
+    assert.is_true(report.workloads[4].name == "esn" and report.workloads[4].seconds > 0)
     for i, name in ipairs { "S", "S-lua", "LM" } do
       assert.equal(name, report.workloads[i].name)
       assert.is_true(report.workloads[i].seconds > 0)
