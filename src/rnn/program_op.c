@@ -108,6 +108,8 @@ static rnl_regime regime_for(const rnl_program *p, rnl_regime asked) {
     if (p->value[p->state[k]].width > widest) widest = p->value[p->state[k]].width;
   for (int k = 0; k < p->n_outputs; k++) /* gates are wide, and say nothing of the layer's size */
     if (p->value[p->output[k]].width > widest && !p->look_only[k] && k == 0) widest = p->value[p->output[k]].width;
+  for (int k = 0; k < p->n_weights; k++) /* what is multiplied by it: a Jordan cell's hidden units are no state */
+    if (p->value[p->weight[k]].rows > widest) widest = p->value[p->weight[k]].rows;
   return widest <= RNL_SMALL_MAX ? RNL_REGIME_SMALL : RNL_REGIME_LARGE;
 }
 

@@ -12,7 +12,7 @@
 
 static const char *const cell_names[] = {"elman", "jordan"};
 static const char *const activation_names[] = {"linear", "tanh", "sigmoid", "relu"};
-static const char *const regime_names[] = {"auto", "small", "large", "reference"};
+static const char *const regime_names[] = {"auto", "small", "reference", "large"};
 _Static_assert(sizeof activation_names / sizeof *activation_names == RNL_ACT_COUNT, "a name each");
 
 static rnl_status find_name(const char *what, const char *name, const char *const *names, int count,
@@ -63,11 +63,7 @@ rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t
 }
 
 static const rnl_recurrent_arrangement *arrangement_of(const rnl_node *node) {
-  switch (attrs_of(node)->regime) {
-    case RNL_REGIME_SMALL: return &rnl_recurrent_small;
-    case RNL_REGIME_LARGE: return &rnl_recurrent_large;
-    default: return &rnl_recurrent_reference;
-  }
+  return attrs_of(node)->regime == RNL_REGIME_SMALL ? &rnl_recurrent_small : &rnl_recurrent_reference;
 }
 
 /* ---- what the regimes share ----------------------------------------------------------------- */
@@ -207,8 +203,10 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   RNL_TRY(make_lengths(node, err));
   rnl_recurrent_attrs *attrs = node->attrs;
   const rnl_recurrent_sizes n = rnl_recurrent_sizes_of(node);
-  if (attrs->regime == RNL_REGIME_AUTO)
-    attrs->regime = rnl_recurrent_regime(n.input, n.hidden, n.output);
+  if (attrs->regime == RNL_REGIME_AUTO) attrs->regime = RNL_REGIME_SMALL;
+  if (attrs->regime == RNL_REGIME_LARGE)
+    return rnl_fail(err, RNL_ERR_ARG, "%s layer %s: the large regime is of its cell's program, not of this op",
+                    rnl_cell_name(attrs->cell), attrs->name);
   const rnl_recurrent_arrangement *arrangement = arrangement_of(node);
   const rnl_dtype dtype = n.f64 ? RNL_F64 : RNL_F32;
   RNL_TRY(rnl_tensor_new_sequence(rnl_out(node, RNL_RECURRENT_H), dtype, arrangement->layout, n.batch,

@@ -25,12 +25,13 @@
 
 typedef enum rnl_cell { RNL_CELL_ELMAN = 0, RNL_CELL_JORDAN } rnl_cell;
 
-/* How the sums are arranged; the equations are the same. AUTO chooses by shape alone. */
+/* How the sums are arranged; the equations are the same. AUTO: a cell program chooses by shape alone, this op is
+ * SMALL. */
 typedef enum rnl_regime {
   RNL_REGIME_AUTO = 0,
-  RNL_REGIME_SMALL,    /* batch in SIMD lanes, weights broadcast (kernel/recurrent.inc) */
-  RNL_REGIME_LARGE,    /* matrix products: x weight_ih for all steps at once, one a step for the rest */
-  RNL_REGIME_REFERENCE /* plain loops in double, what the other two are tested against */
+  RNL_REGIME_SMALL,     /* batch in SIMD lanes, weights broadcast (kernel/recurrent.inc) */
+  RNL_REGIME_REFERENCE, /* plain loops in double, what the other two are tested against */
+  RNL_REGIME_LARGE      /* matrix products of packed weights; of cell programs (program_rows.c), not of this op */
 } rnl_regime;
 
 enum { RNL_LAYER_NAME = 48 };
@@ -61,10 +62,10 @@ enum { RNL_RECURRENT_H = 0, RNL_RECURRENT_Y, RNL_RECURRENT_OUTPUTS };
 
 extern const rnl_op rnl_op_recurrent;
 
-/* The regime AUTO takes: small up to RNL_SMALL_MAX features on every side. A function of the shapes alone, so
- * that the bits never depend on timing, and not of the batch, so that a sequence alone gives the bits it gives
- * in a batch. Measured on AVX-512 at hidden 64: the lanes take .49 of the products' time for 16 sequences or
- * more, .87 for 8, and 1.9 for one. */
+/* Small up to RNL_SMALL_MAX features on every side; a layer of more runs as its cell's program (cells.h). A function of
+ * the shapes alone, so that the bits never depend on timing, and not of the batch, so that a sequence alone gives the
+ * bits it gives in a batch. Measured on AVX-512 at hidden 64: the lanes take .49 of the products' time for 16 sequences
+ * or more, .87 for 8, and 1.9 for one. */
 enum { RNL_SMALL_MAX = 64 };
 rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t output_size);
 

@@ -1,4 +1,4 @@
-/* rnn/recurrent_regimes.h: what recurrent.c asks of the three arrangements of the recurrent layer.
+/* rnn/recurrent_regimes.h: what recurrent.c asks of the two arrangements of the recurrent layer.
  * Private to the room. */
 #ifndef RNL_RNN_RECURRENT_REGIMES_H
 #define RNL_RNN_RECURRENT_REGIMES_H
@@ -44,7 +44,7 @@ bool rnl_recurrent_pairs(const rnl_node *a, const rnl_node *b, const rnl_recurre
 rnl_status rnl_recurrent_forward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err);
 rnl_status rnl_recurrent_backward_pair(rnl_node *const node[2], const rnl_recurrent_sizes *n, rnl_error *err);
 
-extern const rnl_recurrent_arrangement rnl_recurrent_small, rnl_recurrent_large, rnl_recurrent_reference;
+extern const rnl_recurrent_arrangement rnl_recurrent_small, rnl_recurrent_reference;
 
 rnl_status rnl_recurrent_jvp(rnl_node *node, const rnl_tensor *const *in_tangent,
                              const rnl_tensor *out_tangent, rnl_error *err);

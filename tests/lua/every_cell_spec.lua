@@ -218,6 +218,29 @@ describe("every cell", function()
     equal(net:forward(x), net.layers[2]:forward(net.layers[1]:forward(x)), "own")
   end)
 
+  it("of many units trains on two threads to the bits it gets on one", function()
+    for _, kind in ipairs(kinds) do
+      local function trained(threads, regime)
+        nn.set_stream(core.rng(3, "init"), 3)
+        local net = nn.rnn(kind, 5, 66, 2, { regime = regime, block_size = kind == "lstm97" and 2 or nil,
+          alpha = kind == "ctrnn" and .4 or nil })
+        local rng = core.rng(1, "data")
+        local trainer = core.trainer { record = recorder(net), params = tensors_of(net), threads = threads,
+          train = { x = rng:normal(21, 6, 5), y = rng:normal(21, 6, 2) }, optimizer = { kind = "sgd", lr = 1e-3 } }
+        trainer:run(3)
+        return tensors_of(net), trainer:losses()
+      end
+      local one, losses = trained(1)
+      for _, more in ipairs { { 2 }, { 3 }, { 2, "large" } } do
+        local two, more_losses = trained(more[1], more[2])
+        assert.same(losses, more_losses, name_of(kind))
+        for i, tensor in ipairs(one) do
+          equal(tensor, two[i], ("%s, %d threads"):format(name_of(kind), more[1]))
+        end
+      end
+    end
+  end)
+
   it("carries its states from chunk to chunk, whatever k1 and k2", function()
     each(function(kind, regime, what)
       local net = make(kind, { regime = regime, state0 = "learned" })

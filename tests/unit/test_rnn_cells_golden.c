@@ -223,6 +223,8 @@ static const cell_case cases[] = {
     {"elman_huber", RNL_KIND_ELMAN, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},
     {"elman_huber_delta", RNL_KIND_ELMAN, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},
     {"masked_elman", RNL_KIND_ELMAN, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},
+    {"jordan", RNL_KIND_JORDAN, RNL_ACT_TANH, RNL_ACT_SIGMOID, false, false},
+    {"jordan_linear", RNL_KIND_JORDAN, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},
     {"jordan_teacher_forced", RNL_KIND_JORDAN, RNL_ACT_TANH, RNL_ACT_SIGMOID, false, true},
     {"lstm", RNL_KIND_LSTM, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},
     {"lstm_wide", RNL_KIND_LSTM, RNL_ACT_TANH, RNL_ACT_LINEAR, false, false},

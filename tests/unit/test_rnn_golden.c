@@ -6,7 +6,7 @@
 #include "rnn/loss.h"
 #include "rnn/recurrent.h"
 
-static const char *const regime_names[] = {"auto", "small", "large", "reference"};
+static const char *const regime_names[] = {"auto", "small", "reference"};
 
 /* The layer of a case as recorded: inputs, h, y and, where there is a target, the loss. */
 typedef struct net {

@@ -119,9 +119,7 @@ static void what_lies_past_the_end_is_not_seen(void **state) {
             for (int64_t j = 0; j < 2; j++) {
               const double got = rnl_tensor_get(&whole, (int64_t[]){b, t, j});
               const double want = rnl_tensor_get(&y, (int64_t[]){0, t, j});
-              /* OpenBLAS rounds a product of another size its own way. */
-              if (regime == RNL_REGIME_LARGE) assert_true(error_of(got, want) <= (dtype ? 1e-12 : 1e-5));
-              else assert_true(got == want);
+              assert_true(got == want);
             }
           rnl_tensor_release(&y);
           rnl_tensor_release(&row);
@@ -135,7 +133,7 @@ static void what_lies_past_the_end_is_not_seen(void **state) {
   assert_int_equal(rnl_alloc_live(), 0);
 }
 
-/* Small, large and reference agree, outputs and gradients, over sizes about the kernels' tiles. */
+/* Small and reference agree, outputs and gradients, over sizes about the kernels' tiles. */
 static void the_regimes_agree(void **state) {
   (void)state;
   static const int64_t sizes[][4] = {/* batch, input, hidden, output */
@@ -145,8 +143,8 @@ static void the_regimes_agree(void **state) {
     for (int dtype = RNL_F32; dtype <= RNL_F64; dtype++)
       for (int cell = RNL_CELL_ELMAN, lengths = 0; cell <= RNL_CELL_JORDAN; cell += lengths, lengths ^= 1) {
         rnl_tensor want[RNL_RECURRENT_INPUTS + 1] = {{0}};
-        const rnl_regime order[] = {RNL_REGIME_REFERENCE, RNL_REGIME_SMALL, RNL_REGIME_LARGE};
-        for (int r = 0; r < 3; r++) {
+        const rnl_regime order[] = {RNL_REGIME_REFERENCE, RNL_REGIME_SMALL};
+        for (int r = 0; r < 2; r++) {
           layer l = layer_new((rnl_cell)cell, order[r], (rnl_dtype)dtype, sizes[s][1], sizes[s][2], sizes[s][3]);
           l.in[RNL_RECURRENT_X] = random_var(1, (rnl_dtype)dtype, 3, (int64_t[]){sizes[s][0], 5, sizes[s][1]});
           if (lengths) end_early(&l, (rnl_dtype)dtype);
@@ -198,6 +196,9 @@ static void wrong_shapes_are_refused(void **state) {
           *wide = random_var(1, RNL_F32, 3, (int64_t[]){8, 10, 4}),
           *other = random_var(1, RNL_F64, 3, (int64_t[]){8, 10, 3}),
           *bad = random_var(1, RNL_F32, 2, (int64_t[]){4, 5}), *keep;
+  l.attrs.regime = RNL_REGIME_LARGE;
+  expect_error(&l, x, RNL_ERR_ARG, (const char *[]){"elman layer p", "is of its cell's program", NULL});
+  l.attrs.regime = RNL_REGIME_AUTO;
   expect_error(&l, flat, RNL_ERR_SHAPE, (const char *[]){"elman layer p", "(8, 3)", "(batch, time, feature)", NULL});
   expect_error(&l, wide, RNL_ERR_SHAPE, (const char *[]){"elman layer p", "(8, 10, 4)", "(3, 5)", NULL});
   expect_error(&l, other, RNL_ERR_DTYPE, (const char *[]){"elman layer p", "float64", "float32", NULL});

@@ -138,8 +138,9 @@ static void check(rnl_program *program, rnl_regime regime) {
 
 static void data_are_looked_at_when_they_change(void **state) {
   (void)state;
+  check(NULL, RNL_REGIME_SMALL);
   for (int regime = RNL_REGIME_SMALL; regime <= RNL_REGIME_LARGE; regime++) {
-    check(NULL, (rnl_regime)regime);
+    if (regime == RNL_REGIME_REFERENCE) continue; /* it keeps nothing */
     rnl_program *lstm = program_lstm((program_sizes){.input = INPUT, .hidden = HIDDEN, .output = 2});
     OK(rnl_program_finish(lstm, err));
     check(lstm, (rnl_regime)regime);

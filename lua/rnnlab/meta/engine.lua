@@ -17,7 +17,7 @@ local core = {}
 ---@class rnnlab.RecurrentOptions
 ---@field phi? string activation of the hidden units: "tanh" (default), "sigmoid", "relu", "linear"
 ---@field sigma? string activation of the outputs: "linear" (default), "tanh", "sigmoid", "relu"
----@field regime? string "auto" (default), "small", "large", "reference": how it is computed, for tests
+---@field regime? string "auto" (default: "small"), "small", "reference": how it is computed, for tests
 ---@field name? string for messages; default "rnn"
 
 --- A recurrent layer over a whole sequence, one op with its own back-propagation through time.
@@ -29,6 +29,13 @@ local core = {}
 ---@return rnnlab.Tensor? y (batch, time, output); nil without a read-out
 ---@return rnnlab.Tensor h (batch, time, hidden)
 function core.recurrent(cell, x, params, opts) end
+
+--- What is quickest for an Elman or Jordan layer of such sizes: "small", core.recurrent, or "large", its program.
+---@param inputs integer
+---@param hidden integer
+---@param outputs integer 0: no read-out
+---@return string
+function core.recurrent_regime(inputs, hidden, outputs) end
 
 --- y = xW + b.
 ---@param x rnnlab.Tensor (batch, time, in) or (batch, in)

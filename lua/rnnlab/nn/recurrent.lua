@@ -333,7 +333,13 @@ function Recurrent:effective(field)
   return constraints.effective(self, field)
 end
 
--- Elman and Jordan without anything special have an op of their own, the quickest for small nets.
+-- Elman and Jordan without anything special have an op of their own, the quickest for small nets. Is it this one's?
+local function is_simple(layer)
+  if not layer.spec.simple or layer.checkpoint or layer.regime == "large" then return false end
+  return layer.regime == "small" or layer.regime == "reference"
+    or core.recurrent_regime(layer.n_in, layer.n_hidden, layer.n_out or 0) == "small"
+end
+
 local function simple_pass(layer, x)
   local own = layer.learned.h or layer.learned.y
   local state0 = own and layer[own] or layer.states0.h or layer.states0.y
@@ -352,7 +358,7 @@ function Recurrent:forward(x)
   local y, h
   local variant, sequences, rows = plan_pass(self, x)
   local carries = context.carry and not self.reversed
-  if self.spec.simple and variant == "plain" and not carries and not self.checkpoint then
+  if variant == "plain" and not carries and is_simple(self) then
     y, h = simple_pass(self, x)
     self.seen = { h = h, y = y }
   else
