@@ -221,15 +221,6 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
 
 /* ---- passes --------------------------------------------------------------------------------- */
 
-rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err) {
-  if (!packed->storage) return RNL_OK;
-  if (rnl_in_unchanged(node, RNL_RECURRENT_X) && rnl_in_unchanged(node, RNL_RECURRENT_LENGTHS)) return RNL_OK;
-  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
-  RNL_TRY(rnl_tensor_copy(packed, rnl_in(node, RNL_RECURRENT_X), err));
-  if (lengths) rnl_lengths_clear(packed, lengths->of, lengths->least);
-  return RNL_OK;
-}
-
 static rnl_status read_lengths(const rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
   rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
   if (!lengths || rnl_in_unchanged(node, RNL_RECURRENT_LENGTHS)) return RNL_OK;

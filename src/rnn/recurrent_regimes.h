@@ -27,9 +27,6 @@ static inline int64_t rnl_recurrent_steps(const rnl_node *node, const rnl_recurr
 }
 
 enum { RNL_RECURRENT_PACKED = 0 }; /* x in node->work, where it is packed */
-/* x as the arrangement takes it: `packed` holds a copy where the layout differs or lengths are given, for what lies
- * past a sequence's end, a NaN perhaps, is not to be met in a product. */
-rnl_status rnl_recurrent_take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err);
 
 typedef struct rnl_recurrent_arrangement {
   rnl_layout layout; /* of x, h and y */
@@ -57,15 +54,5 @@ rnl_status rnl_recurrent_state0(const rnl_node *node, const rnl_recurrent_sizes 
                                 rnl_error *err);
 /* Write (or add, as the node says) a gradient of state0, (batch, n): summed over the batch where state0 is (n). */
 void rnl_recurrent_put_dstate0(const rnl_node *node, const rnl_recurrent_sizes *n, const rnl_tensor *gradient);
-
-/* Data of an input's gradient buffer, NULL where none is wanted. Parameters are contiguous. */
-static inline void *rnl_grad_data(const rnl_node *node, int input) {
-  const rnl_tensor *grad = rnl_in_grad(node, input);
-  return grad ? rnl_tensor_data(grad) : NULL;
-}
-static inline const void *rnl_in_data(const rnl_node *node, int input) {
-  const rnl_tensor *t = rnl_in(node, input);
-  return t ? rnl_tensor_data(t) : NULL;
-}
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "grad/elementwise.h"
+#include "rnn/lengths.h"
 #include "rnn/recurrent_regimes.h"
 
 enum { /* node->work */
@@ -13,6 +14,16 @@ enum { /* node->work */
   WORK_DX,      /* the gradient of x in lanes, where x is not */
   WORK_DSTATE0 /* [feedback][lanes] */
 };
+
+/* Data of an input, and of its gradient buffer; NULL where there is none. Parameters are contiguous. */
+static inline const void *in_data(const rnl_node *node, int input) {
+  const rnl_tensor *t = rnl_in(node, input);
+  return t ? rnl_tensor_data(t) : NULL;
+}
+static inline void *grad_data(const rnl_node *node, int input) {
+  const rnl_tensor *grad = rnl_in_grad(node, input);
+  return grad ? rnl_tensor_data(grad) : NULL;
+}
 
 static bool in_lanes(const rnl_tensor *t) { return t->layout == RNL_LAYOUT_LANES; }
 
@@ -56,11 +67,11 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
   const rnl_tensor *work = node->work, *x = rnl_in(node, RNL_RECURRENT_X);
   const bool has_output = n->output > 0;
   rnl_lane_layer layer = sizes_of(node, n);
-  layer.weight_ih = rnl_in_data(node, RNL_RECURRENT_WEIGHT_IH);
-  layer.weight_fb = rnl_in_data(node, RNL_RECURRENT_WEIGHT_FB);
-  layer.bias = rnl_in_data(node, RNL_RECURRENT_BIAS);
-  layer.weight_ho = has_output ? rnl_in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL;
-  layer.bias_o = has_output ? rnl_in_data(node, RNL_RECURRENT_BIAS_O) : NULL;
+  layer.weight_ih = in_data(node, RNL_RECURRENT_WEIGHT_IH);
+  layer.weight_fb = in_data(node, RNL_RECURRENT_WEIGHT_FB);
+  layer.bias = in_data(node, RNL_RECURRENT_BIAS);
+  layer.weight_ho = has_output ? in_data(node, RNL_RECURRENT_WEIGHT_HO) : NULL;
+  layer.bias_o = has_output ? in_data(node, RNL_RECURRENT_BIAS_O) : NULL;
   layer.x = rnl_tensor_data(work[WORK_X].storage ? &work[WORK_X] : x);
   layer.state0 = rnl_tensor_data(&work[WORK_STATE0]);
   layer.h = rnl_tensor_data(rnl_out(node, RNL_RECURRENT_H));
@@ -68,9 +79,20 @@ static rnl_lane_layer layer_of(const rnl_node *node, const rnl_recurrent_sizes *
   return layer;
 }
 
+/* `packed` holds x where that is not in lanes or has lengths, for what lies past a sequence's end, a NaN perhaps, is
+ * not to be met in a product. */
+static rnl_status take_x(const rnl_node *node, const rnl_tensor *packed, rnl_error *err) {
+  if (!packed->storage) return RNL_OK;
+  if (rnl_in_unchanged(node, RNL_RECURRENT_X) && rnl_in_unchanged(node, RNL_RECURRENT_LENGTHS)) return RNL_OK;
+  const rnl_recurrent_lengths *lengths = rnl_recurrent_lengths_of(node);
+  RNL_TRY(rnl_tensor_copy(packed, rnl_in(node, RNL_RECURRENT_X), err));
+  if (lengths) rnl_lengths_clear(packed, lengths->of, lengths->least);
+  return RNL_OK;
+}
+
 /* x and the initial state into lanes, where they are not. */
 static rnl_status bring_in(rnl_node *node, const rnl_recurrent_sizes *n, rnl_error *err) {
-  RNL_TRY(rnl_recurrent_take_x(node, &node->work[WORK_X], err));
+  RNL_TRY(take_x(node, &node->work[WORK_X], err));
   rnl_tensor state0, row;
   RNL_TRY(rnl_recurrent_state0(node, n, &state0, err));
   if (state0.storage) {
@@ -111,11 +133,11 @@ static rnl_lane_layer_grad grad_of(const rnl_node *node, const rnl_recurrent_siz
       .dr = work[WORK_DR].storage ? rnl_tensor_data(&work[WORK_DR]) : NULL,
       .dx = !dx ? NULL : rnl_tensor_data(dx_direct(node) ? dx : &work[WORK_DX]),
       .dstate0 = work[WORK_DSTATE0].storage ? rnl_tensor_data(&work[WORK_DSTATE0]) : NULL,
-      .dweight_ih = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_IH),
-      .dweight_fb = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_FB),
-      .dbias = rnl_grad_data(node, RNL_RECURRENT_BIAS),
-      .dweight_ho = rnl_grad_data(node, RNL_RECURRENT_WEIGHT_HO),
-      .dbias_o = rnl_grad_data(node, RNL_RECURRENT_BIAS_O),
+      .dweight_ih = grad_data(node, RNL_RECURRENT_WEIGHT_IH),
+      .dweight_fb = grad_data(node, RNL_RECURRENT_WEIGHT_FB),
+      .dbias = grad_data(node, RNL_RECURRENT_BIAS),
+      .dweight_ho = grad_data(node, RNL_RECURRENT_WEIGHT_HO),
+      .dbias_o = grad_data(node, RNL_RECURRENT_BIAS_O),
       .add_x = dx_direct(node) && node->accumulate[RNL_RECURRENT_X],
       .add_weight_ih = node->accumulate[RNL_RECURRENT_WEIGHT_IH],
       .add_weight_fb = node->accumulate[RNL_RECURRENT_WEIGHT_FB],

@@ -333,7 +333,7 @@ function Recurrent:effective(field)
   return constraints.effective(self, field)
 end
 
--- Elman and Jordan without anything special have an op of their own, the quickest for small nets. Is it this one's?
+-- Elman and Jordan without anything special have an op of their own, the quickest for small nets; is this one of them?
 local function is_simple(layer)
   if not layer.spec.simple or layer.checkpoint or layer.regime == "large" then return false end
   return layer.regime == "small" or layer.regime == "reference"
