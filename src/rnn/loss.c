@@ -9,9 +9,9 @@
 
 enum { Y = 0, TARGET = 1 };
 enum { /* node->work */
-  WORK_SLOPE = 0,      /* in lanes: dloss/dy (rnl_node.grad_ready) */
+  WORK_SLOPE = 0,      /* in lanes, or where y and target are flat: dloss/dy (rnl_node.grad_ready) */
   WORK_DIFFERENCE = 0, /* else y - target */
-  WORK_SUMS            /* the sum of its squares in each block */
+  WORK_SUMS            /* not in lanes: the sum of its squares in each block */
 };
 enum { BLOCK = 4096 };                   /* elements of memory in a row that are done together, on some thread */
 
@@ -41,6 +41,12 @@ static rnl_status new_like(rnl_tensor *out, const rnl_tensor *y, rnl_error *err)
   return rnl_tensor_new_sequence(out, y->dtype, y->layout, y->size[0], y->size[1], y->size[2], err);
 }
 
+/* Whether it lies in memory as y - target does, element after element. */
+static bool flat(const rnl_node *node, const rnl_tensor *t) {
+  const rnl_tensor *like = &node->work[WORK_DIFFERENCE];
+  return t->layout == like->layout && (t->layout == RNL_LAYOUT_TIME || rnl_tensor_is_contiguous(t));
+}
+
 static rnl_status prepare(rnl_node *node, rnl_error *err) {
   const rnl_tensor *y = rnl_in(node, Y), *target = rnl_in(node, TARGET);
   const char *name = *(const rnl_loss *)node->attrs == RNL_LOSS_SSE ? "sse" : "mse";
@@ -54,22 +60,19 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   if (rnl_tensor_numel(y) == 0)
     return rnl_fail(err, RNL_ERR_SHAPE, "loss %s: the prediction %s has no elements", name,
                     rnl_tensor_shape_text(a, y));
-  if (in_lanes(node) && node->needs_grad[Y] && !node->needs_grad[TARGET]) {
-    RNL_TRY(rnl_tensor_new_sequence(&node->work[WORK_SLOPE], y->dtype, y->layout, y->size[0], y->size[1], y->size[2],
-                                    err));
-    node->grad_ready = true;
-  } else if (!in_lanes(node)) {
+  const bool slope_wanted = node->needs_grad[Y] && !node->needs_grad[TARGET];
+  if (in_lanes(node)) {
+    if (slope_wanted)
+      RNL_TRY(rnl_tensor_new_sequence(&node->work[WORK_SLOPE], y->dtype, y->layout, y->size[0], y->size[1],
+                                      y->size[2], err));
+    node->grad_ready = slope_wanted;
+  } else {
     const int64_t blocks = (rnl_tensor_numel(y) + BLOCK - 1) / BLOCK;
     RNL_TRY(new_like(&node->work[WORK_DIFFERENCE], y, err));
     RNL_TRY(rnl_tensor_new(&node->work[WORK_SUMS], RNL_F64, 1, &blocks, err));
+    node->grad_ready = slope_wanted && flat(node, y) && flat(node, target);
   }
   return rnl_tensor_new(rnl_out(node, 0), y->dtype, 0, NULL, err);
-}
-
-/* Whether it lies in memory as y - target does, element after element. */
-static bool flat(const rnl_node *node, const rnl_tensor *t) {
-  const rnl_tensor *like = &node->work[WORK_DIFFERENCE];
-  return t->layout == like->layout && (t->layout == RNL_LAYOUT_TIME || rnl_tensor_is_contiguous(t));
 }
 
 /* A pass over the blocks of WORK_DIFFERENCE, divided over threads; each block's share is its own. */
@@ -77,7 +80,7 @@ typedef struct pass {
   const rnl_node *node;
   bool together;          /* y and target are flat: y - target is computed here */
   const rnl_tensor *into; /* not NULL: into (+)= scale * (y - target) instead */
-  double scale;
+  double scale;           /* without `into`: of the slope that is to stay where y - target is; 0: that itself */
   bool add;
 } pass;
 
@@ -91,22 +94,20 @@ static void run_blocks(void *context, int index, int count) {
                    *target = rnl_in(p->node, TARGET);
   const rnl_kernels *k = rnl_kernels_of(y->dtype == RNL_F64);
   double *sums = rnl_f64(&p->node->work[WORK_SUMS]);
+  const float single = (float)p->scale;
+  const void *scale = y->dtype == RNL_F64 ? (const void *)&p->scale : &single;
+  _Alignas(64) char own[BLOCK * sizeof(double)];
   const int64_t all = rnl_tensor_numel(difference);
   int64_t from, to;
   rnl_share(all, BLOCK, index, count, &from, &to);
   for (int64_t i = from; i < to; i += BLOCK) {
     const int64_t n = to - i < BLOCK ? to - i : BLOCK;
-    void *d = (void *)(uintptr_t)at(difference, i);
-    if (p->into) {
-      void *out = (void *)(uintptr_t)at(p->into, i);
-      const float single = (float)p->scale;
-      const void *scale = y->dtype == RNL_F64 ? (const void *)&p->scale : &single;
-      if (p->add) k->axpy(n, p->scale, d, out);
-      else k->binary(RNL_BINARY_MUL, n, d, 1, scale, 0, out);
-    } else {
-      if (p->together) k->binary(RNL_BINARY_SUB, n, at(y, i), 1, at(target, i), 1, d);
-      sums[i / BLOCK] = k->sum_squares(n, d);
-    }
+    void *d = p->into && p->together ? own : (void *)(uintptr_t)at(difference, i);
+    void *out = p->into ? (void *)(uintptr_t)at(p->into, i) : d;
+    if (p->together) k->binary(RNL_BINARY_SUB, n, at(y, i), 1, at(target, i), 1, d);
+    if (!p->into) sums[i / BLOCK] = k->sum_squares(n, d);
+    if (p->add) k->axpy(n, p->scale, d, out);
+    else if (p->into || p->scale != 0) k->binary(RNL_BINARY_MUL, n, d, 1, scale, 0, out);
   }
 }
 
@@ -135,7 +136,8 @@ static rnl_status forward(rnl_node *node, rnl_error *err) {
               ->lane_squared_error(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], rnl_tensor_data(y),
                                    rnl_tensor_data(target), 2 * scale_of(node), slope_data(node));
   } else {
-    pass p = {.node = node, .together = flat(node, y) && flat(node, target)};
+    pass p = {.node = node, .together = flat(node, y) && flat(node, target),
+              .scale = node->grad_ready ? 2 * scale_of(node) : 0};
     if (!p.together) rnl_binary_into(RNL_BINARY_SUB, y, target, &node->work[WORK_DIFFERENCE]);
     run_pass(&p);
     for (int64_t i = 0; i < node->work[WORK_SUMS].size[0]; i++) sum += rnl_f64(&node->work[WORK_SUMS])[i];
@@ -163,8 +165,9 @@ static rnl_status backward(rnl_node *node, rnl_error *err) {
           ->lane_squared_error_backward(y->size[1] * y->size[2], rnl_tensor_lane_stride(y), y->size[0], scale,
                                         rnl_tensor_data(y), rnl_tensor_data(target), rnl_tensor_data(into),
                                         node->accumulate[input]);
-    else if (flat(node, into))
-      run_pass(&(pass){.node = node, .into = into, .scale = scale, .add = node->accumulate[input]});
+    else if (flat(node, into)) /* the difference itself has made room for a slope that is not the one wanted now */
+      run_pass(&(pass){.node = node, .together = node->grad_ready, .into = into, .scale = scale,
+                       .add = node->accumulate[input]});
     else
       rnl_scale_into(into, scale, &node->work[WORK_DIFFERENCE], node->accumulate[input]);
   }

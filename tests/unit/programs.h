@@ -191,6 +191,7 @@ typedef struct program_case {
   uint32_t seed;
   unsigned unseen, frozen; /* bits: outputs and final states that the loss does not see; weights without gradient */
   int sparse;              /* of each matrix one weight in so many stays; 0: all */
+  bool twice;              /* what the loss sees is judged a second time, against other targets */
 } program_case;
 
 /* loss = sum over outputs (and final states) of the mean of (out - target)^2 */
@@ -229,11 +230,13 @@ static inline applied program_apply(rnl_program *p, program_case c) {
   rnl_program_attrs attrs = {.program = p, .regime = c.regime, .checkpoint = c.checkpoint, .name = "checked"};
   OK(rnl_apply(&rnl_op_program, &attrs, a.n_in, a.in, a.out, err));
   const int n = p->n_outputs + (c.final ? p->n_states : 0);
-  for (int k = 0; k < n; k++) {
+  for (int judged = 0; judged < (c.twice ? 2 * n : n); judged++) {
+    const int k = judged % n;
     if ((k < p->n_outputs && p->look_only[k]) || c.unseen >> k & 1) continue;
     const rnl_tensor *value = rnl_value(a.out[k]);
-    rnl_var *target = program_random(seed + 50 + (uint32_t)k, c.dtype, value->ndim, value->size, 1, false), *part, *sum;
-    rnl_loss kind = RNL_LOSS_MSE;
+    rnl_var *target = program_random(seed + 50 + (uint32_t)judged, c.dtype, value->ndim, value->size, 1, false);
+    rnl_var *part, *sum;
+    rnl_loss kind = judged < n ? RNL_LOSS_MSE : RNL_LOSS_SSE;
     OK(rnl_apply(&rnl_op_squared_error, &kind, 2, (rnl_var *[]){a.out[k], target}, &part, err));
     rnl_var_release(target);
     if (!a.loss) {

@@ -8,7 +8,7 @@ static program_case case_of(int option, rnl_dtype dtype) {
   static const int64_t batches[] = {3, 8, 17};
   return (program_case){.dtype = dtype, .batch = batches[option % 3], .time = 11, .states = option & 1,
                         .lengths = option & 2, .checkpoint = !(option & 4) ? 0 : option & 8 ? -1 : 4,
-                        .final = option & 16, .seed = 2};
+                        .final = option & 16, .twice = option % 5 == 4, .seed = 2};
 }
 
 /* ---- the cells of programs.h ---------------------------------------------------------------- */

@@ -15,7 +15,7 @@ static void test_cells(void **state) {
       const program_sizes n = sizes[option % 4];
       const program_case c = {.dtype = dtype ? RNL_F64 : RNL_F32, .batch = batches[option % 3], .time = 9,
                               .states = option & 1, .lengths = option & 2, .checkpoint = option & 4 ? 4 : 0,
-                              .final = option & 8, .seed = 3};
+                              .final = option & 8, .twice = option % 5 == 4, .seed = 3};
       check("elman", program_elman(n), c);
       check("elman spelled", program_elman_spelled(n), c);
       check("lstm", program_lstm(n), c);
