@@ -27,6 +27,12 @@ static inline bool rnl_mul_i64(int64_t a, int64_t b, int64_t *out) {
  * A request of 0 bytes gives a valid pointer. Release with rnl_free. */
 void *rnl_alloc(size_t count, size_t size);
 
+/* rows * columns zeroed doubles, likewise; not for negative sizes. */
+static inline double *rnl_alloc_doubles(int64_t rows, int64_t columns) {
+  int64_t count;
+  return rnl_mul_i64(rows, columns, &count) ? (double *)rnl_alloc((size_t)count, sizeof(double)) : NULL;
+}
+
 /* Grow (or shrink) a block from rnl_alloc to count * size bytes, old_count * size of which are
  * kept; new bytes are zero. NULL on failure, the old block then stays valid. */
 void *rnl_realloc(void *block, size_t old_count, size_t count, size_t size);

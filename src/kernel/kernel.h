@@ -132,6 +132,7 @@ typedef struct rnl_product {
   int64_t lda, ldb, ldc;
   bool trans_a, trans_b;
   bool packed;      /* b comes from pack: ldb and trans_b say nothing */
+  bool sparse;      /* packed, by sparse_pack: op(A) is A, and nothing is fetched */
   bool add;         /* start is C; else the bias */
   const void *bias; /* [n]; NULL: 0 */
   void *c;
@@ -239,10 +240,9 @@ typedef struct rnl_kernels {
   int64_t packed_width;
   void (*pack)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
   void (*product)(const rnl_product *product);
-  /* With a factor that is mostly zeros (sparse.inc): op(A) is A, b comes from sparse_pack, nothing is fetched. */
+  /* Of a factor that is mostly zeros (sparse.inc). */
   bool (*sparse_pays)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb);
   void (*sparse_pack)(bool trans, int64_t k, int64_t n, const void *b, int64_t ldb, void *packed);
-  void (*product_sparse)(const rnl_product *product);
 
   void (*adam)(int64_t n, const rnl_adam_step *step, const void *grad, void *param, void *m, void *v);
 } rnl_kernels;

@@ -37,42 +37,30 @@ static void *scratch(void) {
   return scratch_of_thread = memory;
 }
 
-typedef void (*product_function)(const rnl_product *product);
-
 /* Without memory for blocks the stack serves: half a megabyte of it, once. */
-static __attribute__((noinline)) void run_on_stack(rnl_product *product, product_function compute) {
+static __attribute__((noinline)) void run_on_stack(rnl_product *product, bool f64) {
   _Alignas(64) char memory[RNL_PRODUCT_SCRATCH];
   product->scratch = memory;
-  compute(product);
+  rnl_kernels_of(f64)->product(product);
 }
 
-static void run_by(rnl_product *product, product_function compute) {
+static void run(rnl_product *product, bool f64) {
   product->scratch = scratch();
-  if (product->scratch) compute(product);
-  else run_on_stack(product, compute);
+  if (product->scratch) rnl_kernels_of(f64)->product(product);
+  else run_on_stack(product, f64);
 }
-
-static void run(rnl_product *product, bool f64) { run_by(product, rnl_kernels_of(f64)->product); }
 
 static const void *offset(bool f64, const void *base, int64_t elements) {
   return (const char *)base + elements * (int64_t)(f64 ? sizeof(double) : sizeof(float));
 }
 
-static void take_rows(rnl_product *product, bool f64, int index, int count) {
-  int64_t from, to;
-  rnl_share(product->m, 1, index, count, &from, &to);
-  product->m = to - from;
-  product->a = offset(f64, product->a, from * (product->trans_a ? 1 : product->lda));
-  product->c = (void *)(uintptr_t)offset(f64, product->c, from * product->ldc);
-}
-
-/* Narrow `product` to part `index`: of the columns in whole panels where there are enough of them, else of
- * the rows. */
+/* Narrow `product` to part `index`: of the columns in whole panels where there are enough of them, else, and of a
+ * sparse factor, of the rows. */
 static void take_part(rnl_product *product, bool f64, int index, int count) {
   if (count <= 1) return;
   const int64_t panel = rnl_kernels_of(f64)->packed_width;
   int64_t from, to;
-  if (product->n >= product->m && product->n >= 2 * count * panel) {
+  if (!product->sparse && product->n >= product->m && product->n >= 2 * count * panel) {
     rnl_share(product->n, panel, index, count, &from, &to);
     product->n = to - from;
     const int64_t b_step = product->packed ? product->k : product->trans_b ? product->ldb : 1;
@@ -80,7 +68,10 @@ static void take_part(rnl_product *product, bool f64, int index, int count) {
     if (product->bias) product->bias = offset(f64, product->bias, from);
     product->c = (void *)(uintptr_t)offset(f64, product->c, from);
   } else {
-    take_rows(product, f64, index, count);
+    rnl_share(product->m, 1, index, count, &from, &to);
+    product->m = to - from;
+    product->a = offset(f64, product->a, from * (product->trans_a ? 1 : product->lda));
+    product->c = (void *)(uintptr_t)offset(f64, product->c, from * product->ldc);
   }
 }
 
@@ -199,8 +190,9 @@ void rnl_sparse_pack(bool f64, bool trans, int64_t k, int64_t n, const void *b, 
 void rnl_sparse_gemm_part(bool f64, int index, int count, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda,
                           const void *packed, bool add, const void *bias, void *c, int64_t ldc) {
   rnl_product product = packed_product(m, n, k, a, lda, packed, add, bias, c, ldc);
-  take_rows(&product, f64, index, count);
-  run_by(&product, rnl_kernels_of(f64)->product_sparse);
+  product.sparse = true;
+  take_part(&product, f64, index, count);
+  run(&product, f64);
 }
 
 void rnl_sparse_gemm(bool f64, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *packed,

@@ -20,6 +20,13 @@
 #include "kernel/packed.inc"
 #include "kernel/sparse.inc"
 
+/* C = start + op(A) op(B), B as it is, packed or sparse. */
+static void product(const rnl_product *t) {
+  if (t->m <= 0 || t->n <= 0) return;
+  if (t->sparse) product_sparse(t);
+  else product_dense(t);
+}
+
 extern const rnl_kernels RNL_VARIANT;
 const rnl_kernels RNL_VARIANT = {
     .isa = RNL_VARIANT_ISA,
@@ -62,6 +69,5 @@ const rnl_kernels RNL_VARIANT = {
     .product = product,
     .sparse_pays = sparse_pays,
     .sparse_pack = sparse_pack,
-    .product_sparse = product_sparse,
     .adam = adam,
 };

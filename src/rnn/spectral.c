@@ -10,11 +10,6 @@
 #include "kernel/kernel.h"
 #include "kernel/packed.h"
 
-static double *numbers(int64_t rows, int64_t columns) {
-  int64_t count;
-  return rnl_mul_i64(rows, columns, &count) ? rnl_alloc((size_t)count, sizeof(double)) : NULL;
-}
-
 static rnl_status no_memory(int64_t n, rnl_error *err) {
   return rnl_fail(err, RNL_ERR_MEMORY, "out of memory for the spectral radius of a matrix of %lld rows", (long long)n);
 }
@@ -37,7 +32,7 @@ static double by_squaring(int64_t n, double *a, double *work) {
 }
 
 static rnl_status squared(int64_t n, const double *matrix, int64_t ld, double *radius, rnl_error *err) {
-  double *a = numbers(2 * n, n);
+  double *a = rnl_alloc_doubles(2 * n, n);
   if (!a) return no_memory(n, err);
   for (int64_t i = 0; i < n; i++) memcpy(a + i * n, matrix + i * ld, (size_t)n * sizeof *a);
   *radius = by_squaring(n, a, a + n * n);
@@ -76,7 +71,7 @@ static rnl_status take_cycles(int64_t n, const double *a, double **left, int64_t
   int64_t *space = rnl_alloc((size_t)(3 * n), sizeof *space);
   *left = NULL;
   *m = dropped && space ? drop_ends(n, a, dropped, space, space + 2 * n) : 0;
-  if (*m) *left = numbers(*m, *m);
+  if (*m) *left = rnl_alloc_doubles(*m, *m);
   const bool failed = !dropped || !space || (*m && !*left);
   double *into = *left;
   for (int64_t i = 0; !failed && i < n && *m; i++)
@@ -106,11 +101,11 @@ static void arnoldi_free(arnoldi *s) {
 }
 
 static rnl_status make_room(arnoldi *s, int64_t room, rnl_error *err) {
-  double *h = numbers(room, room + 1), *share = numbers(room + 1, 1);
+  double *h = rnl_alloc_doubles(room, room + 1), *share = rnl_alloc_doubles(room + 1, 1);
   double *basis = NULL;
   int64_t count, old = (s->room + 1) * s->n;
   if (rnl_mul_i64(room + 1, s->n, &count))
-    basis = s->basis ? rnl_realloc(s->basis, (size_t)old, (size_t)count, sizeof *basis) : numbers(room + 1, s->n);
+    basis = s->basis ? rnl_realloc(s->basis, (size_t)old, (size_t)count, sizeof *basis) : rnl_alloc_doubles(room + 1, s->n);
   if (basis) s->basis = basis;
   if (!h || !share || !basis) {
     rnl_free(h);
@@ -157,7 +152,7 @@ static rnl_status begin(arnoldi *s, rnl_error *err) {
   const int64_t n = s->n;
   RNL_TRY(make_room(s, 64 < n ? 64 : n, err));
   if (rnl_sparse_pays(true, false, n, n, s->a, n)) {
-    s->packed = numbers(rnl_packed_size(true, n, n), 1);
+    s->packed = rnl_alloc_doubles(rnl_packed_size(true, n, n), 1);
     if (!s->packed) return no_memory(n, err);
     rnl_sparse_pack(true, false, n, n, s->a, n, s->packed);
   }

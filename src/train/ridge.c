@@ -109,11 +109,6 @@ static void equations_free(equations *e) {
   rnl_free(e->b);
 }
 
-static double *numbers(int64_t rows, int64_t columns) {
-  int64_t count;
-  return rnl_mul_i64(rows, columns, &count) ? rnl_alloc((size_t)count, sizeof(double)) : NULL;
-}
-
 /* to[j] = scale * source[row][j], a row being a step of a sequence. Returns where to[width] is. */
 static double *take_row(const rnl_tensor *source, int64_t row, double scale, double *to) {
   const int last = source->ndim - 1;
@@ -161,10 +156,10 @@ static rnl_status solve(equations *e, const read_out *r, const rnl_residuals *re
                         rnl_error *err) {
   const int64_t room = lambda > 0 ? BLOCK : e->rows;
   int64_t filled = 0, row = 0, total = 0;
-  e->f = numbers(room, e->n);
-  e->t = numbers(room, e->outputs);
-  e->b = numbers(e->n, e->outputs);
-  e->a = numbers(e->n, lambda > 0 ? e->n : 1);
+  e->f = rnl_alloc_doubles(room, e->n);
+  e->t = rnl_alloc_doubles(room, e->outputs);
+  e->b = rnl_alloc_doubles(e->n, e->outputs);
+  e->a = rnl_alloc_doubles(e->n, lambda > 0 ? e->n : 1);
   if (!e->f || !e->t || !e->a || !e->b)
     return rnl_fail(err, RNL_ERR_MEMORY, "ridge: out of memory for %lld weights from %lld steps%s", (long long)e->n,
                     (long long)e->rows, lambda > 0 ? "" : "; lambda above 0 takes less");
