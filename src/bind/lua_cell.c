@@ -130,6 +130,12 @@ static int program_outputs(lua_State *L) {
   return push_named(L, p, p->n_outputs, p->output_name, p->output);
 }
 
+/* program:regime() -> "small" or "large": what "auto" means for it */
+static int program_regime(lua_State *L) {
+  lua_pushstring(L, rnl_program_regime(rnl_lua_check_program(L, 1)) == RNL_REGIME_SMALL ? "small" : "large");
+  return 1;
+}
+
 /* program:describe() -> "lstm: 10 instructions forward, 12 backward, 3 products" */
 static int program_describe(lua_State *L) {
   const rnl_program *p = rnl_lua_check_program(L, 1);
@@ -210,6 +216,7 @@ static int unroll(lua_State *L) {
 int rnl_lua_open_cell(lua_State *L) {
   static const luaL_Reg methods[] = {{"weights", program_weights}, {"states", program_states},
                                      {"outputs", program_outputs}, {"describe", program_describe},
+                                     {"regime", program_regime},
                                      {"__gc", program_gc},         {"__close", program_gc},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"cell", cell}, {"unroll", unroll}, {NULL, NULL}};

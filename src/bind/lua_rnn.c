@@ -53,15 +53,6 @@ static int recurrent(lua_State *L) {
   return 2;
 }
 
-/* recurrent_regime(inputs, hidden, outputs) -> "small": recurrent is the quickest for such a layer, or "large": its
- * cell's program is. outputs 0: no read-out. */
-static int recurrent_regime(lua_State *L) {
-  const bool small = rnl_recurrent_regime(luaL_checkinteger(L, 1), luaL_checkinteger(L, 2), luaL_checkinteger(L, 3)) ==
-                     RNL_REGIME_SMALL;
-  lua_pushstring(L, small ? "small" : "large");
-  return 1;
-}
-
 /* linear(x, weight, bias?, opts?) -> y */
 static int linear(lua_State *L) {
   rnl_error err;
@@ -105,8 +96,7 @@ static int init(lua_State *L) {
 
 int rnl_lua_open_rnn(lua_State *L) {
   static const luaL_Reg functions[] = {
-      {"recurrent", recurrent}, {"recurrent_regime", recurrent_regime}, {"linear", linear}, {"init", init},
-      {NULL, NULL}};
+      {"recurrent", recurrent}, {"linear", linear}, {"init", init}, {NULL, NULL}};
   luaL_newlib(L, functions);
   return 1;
 }

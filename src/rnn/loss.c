@@ -181,8 +181,9 @@ static bool pairs(const rnl_node *a, const rnl_node *b) {
   const rnl_tensor *y = rnl_in(a, Y);
   const rnl_node *of_a = a->in[Y]->creator, *of_b = b->in[Y]->creator;
   return of_a && of_b && of_a->op == of_b->op && of_a->op->pairs && of_a->op->pairs(of_a, of_b) &&
-         rnl_kernels_of(y->dtype == RNL_F64)->lane_pair_error && in_lanes(a) && in_lanes(b) && a->grad_ready && b->grad_ready &&
-         y->size[0] <= RNL_PAIR_LANES && rnl_tensor_same_shape(y, rnl_in(b, Y)) && a->accumulate[Y] == b->accumulate[Y];
+         rnl_kernels_of(y->dtype == RNL_F64)->lane_pair_error && in_lanes(a) && in_lanes(b) &&
+         a->grad_ready && b->grad_ready && a->accumulate[Y] == b->accumulate[Y] &&
+         y->size[0] <= RNL_PAIR_LANES && rnl_tensor_same_shape(y, rnl_in(b, Y));
 }
 
 static rnl_status forward_pair(rnl_node *a, rnl_node *b, rnl_error *err) {

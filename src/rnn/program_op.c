@@ -99,8 +99,7 @@ rnl_status rnl_program_read_lengths(const rnl_node *node, int64_t batch, int64_t
 
 /* ---- making --------------------------------------------------------------------------------- */
 
-static rnl_regime regime_for(const rnl_program *p, rnl_regime asked) {
-  if (asked != RNL_REGIME_AUTO) return asked;
+rnl_regime rnl_program_regime(const rnl_program *p) {
   int64_t widest = 1;
   for (int k = 0; k < p->n_sequences; k++)
     if (p->value[p->sequence[k]].width > widest) widest = p->value[p->sequence[k]].width;
@@ -185,7 +184,7 @@ static rnl_status prepare(rnl_node *node, rnl_error *err) {
   if (attrs->checkpoint < -1)
     return rnl_fail(err, RNL_ERR_ARG, "%s: a checkpoint every %lld steps", layer, (long long)attrs->checkpoint);
   RNL_TRY(check_shapes(node, p, layer, err));
-  attrs->regime = regime_for(p, attrs->regime);
+  if (attrs->regime == RNL_REGIME_AUTO) attrs->regime = rnl_program_regime(p);
   const rnl_tensor *x = rnl_in(node, 0);
   for (int k = 0; k < p->n_states; k++)
     RNL_TRY(rnl_tensor_new(rnl_out(node, p->n_outputs + k), x->dtype, 2,

@@ -57,11 +57,6 @@ static const rnl_tensor *optional(const rnl_node *node, int input) {
 
 /* ---- regime --------------------------------------------------------------------------------- */
 
-rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t output_size) {
-  bool small = input_size <= RNL_SMALL_MAX && hidden_size <= RNL_SMALL_MAX && output_size <= RNL_SMALL_MAX;
-  return small ? RNL_REGIME_SMALL : RNL_REGIME_LARGE;
-}
-
 static const rnl_recurrent_arrangement *arrangement_of(const rnl_node *node) {
   return attrs_of(node)->regime == RNL_REGIME_SMALL ? &rnl_recurrent_small : &rnl_recurrent_reference;
 }

@@ -25,8 +25,8 @@
 
 typedef enum rnl_cell { RNL_CELL_ELMAN = 0, RNL_CELL_JORDAN } rnl_cell;
 
-/* How the sums are arranged; the equations are the same. AUTO: a cell program chooses by shape alone, this op is
- * SMALL. */
+/* How the sums are arranged; the equations are the same. AUTO: a cell program chooses (rnl_program_regime), this op
+ * is SMALL. */
 typedef enum rnl_regime {
   RNL_REGIME_AUTO = 0,
   RNL_REGIME_SMALL,     /* batch in SIMD lanes, weights broadcast (kernel/recurrent.inc) */
@@ -61,13 +61,6 @@ enum {
 enum { RNL_RECURRENT_H = 0, RNL_RECURRENT_Y, RNL_RECURRENT_OUTPUTS };
 
 extern const rnl_op rnl_op_recurrent;
-
-/* Small up to RNL_SMALL_MAX features on every side; a layer of more runs as its cell's program (cells.h). A function of
- * the shapes alone, so that the bits never depend on timing, and not of the batch, so that a sequence alone gives the
- * bits it gives in a batch. Measured on AVX-512 at hidden 64: the lanes take .49 of the products' time for 16 sequences
- * or more, .87 for 8, and 1.9 for one. */
-enum { RNL_SMALL_MAX = 64 };
-rnl_regime rnl_recurrent_regime(int64_t input_size, int64_t hidden_size, int64_t output_size);
 
 /* "elman", "jordan" -> cell; "tanh" -> activation. ERR_ARG lists what there is. */
 rnl_status rnl_cell_from_name(const char *name, rnl_cell *out, rnl_error *err);

@@ -42,12 +42,10 @@ static rnl_status squared(int64_t n, const double *matrix, int64_t ld, double *r
 
 /* ---- what lies on a cycle ------------------------------------------------------------------- */
 
-/* Mark in `dropped` the vertices with no edge from, or none to, one that is left. edges: [2][n], their numbers; queue:
- * [n]. Returns how many are left. */
+/* Mark in `dropped` the vertices with no edge from, or none to, one that is left. edges: [2][n], their numbers, zero
+ * before, as `dropped`; queue: [n]. Returns how many are left. */
 static int64_t drop_ends(int64_t n, const double *a, bool *dropped, int64_t *edges, int64_t *queue) {
   int64_t *in = edges, *out = edges + n, queued = 0;
-  memset(edges, 0, (size_t)(2 * n) * sizeof *edges);
-  memset(dropped, 0, (size_t)n * sizeof *dropped);
   for (int64_t i = 0; i < n; i++)
     for (int64_t j = 0; j < n; j++)
       if (a[i * n + j] != 0) out[i]++, in[j]++;
@@ -102,17 +100,14 @@ static void arnoldi_free(arnoldi *s) {
 
 static rnl_status make_room(arnoldi *s, int64_t room, rnl_error *err) {
   double *h = rnl_alloc_doubles(room, room + 1), *share = rnl_alloc_doubles(room + 1, 1);
-  double *basis = NULL;
-  int64_t count, old = (s->room + 1) * s->n;
-  if (rnl_mul_i64(room + 1, s->n, &count))
-    basis = s->basis ? rnl_realloc(s->basis, (size_t)old, (size_t)count, sizeof *basis) : rnl_alloc_doubles(room + 1, s->n);
+  const size_t row = (size_t)s->n * sizeof(double);
+  double *basis = rnl_realloc(s->basis, (size_t)s->room + 1, (size_t)room + 1, row); /* of NULL at first */
   if (basis) s->basis = basis;
   if (!h || !share || !basis) {
     rnl_free(h);
     rnl_free(share);
     return no_memory(s->n, err);
   }
-  memset(h, 0, (size_t)(room * (room + 1)) * sizeof *h);
   for (int64_t j = 0; j < s->room; j++)
     memcpy(h + j * (room + 1), s->h + j * (s->room + 1), (size_t)(s->room + 1) * sizeof *h);
   rnl_free(s->h);

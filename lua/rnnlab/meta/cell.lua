@@ -45,6 +45,9 @@ function Program:states() end
 --- The outputs by name.
 ---@return { name: string, size: integer }[]
 function Program:outputs() end
+--- How it is computed where nothing else is asked for: "small" up to 64 features on every side, else "large".
+---@return string
+function Program:regime() end
 --- One line about its length.
 ---@return string
 function Program:describe() end

@@ -30,13 +30,6 @@ local core = {}
 ---@return rnnlab.Tensor h (batch, time, hidden)
 function core.recurrent(cell, x, params, opts) end
 
---- What is quickest for an Elman or Jordan layer of such sizes: "small", core.recurrent, or "large", its program.
----@param inputs integer
----@param hidden integer
----@param outputs integer 0: no read-out
----@return string
-function core.recurrent_regime(inputs, hidden, outputs) end
-
 --- y = xW + b.
 ---@param x rnnlab.Tensor (batch, time, in) or (batch, in)
 ---@param weight rnnlab.Tensor (in, out)

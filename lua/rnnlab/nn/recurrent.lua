@@ -336,8 +336,7 @@ end
 -- Elman and Jordan without anything special have an op of their own, the quickest for small nets; is this one of them?
 local function is_simple(layer)
   if not layer.spec.simple or layer.checkpoint or layer.regime == "large" then return false end
-  return layer.regime == "small" or layer.regime == "reference"
-    or core.recurrent_regime(layer.n_in, layer.n_hidden, layer.n_out or 0) == "small"
+  return layer.regime == "small" or layer.regime == "reference" or layer:program "plain":regime() == "small"
 end
 
 local function simple_pass(layer, x)
